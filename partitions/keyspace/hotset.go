@@ -1,0 +1,156 @@
+package keyspace
+
+import "sync/atomic"
+
+// head is the newest state of one key: in memory because it is not yet in Pebble, or because it was used
+// lately. A head that says "not there" is as good as one that says what is there.
+type head struct {
+	key    string
+	value  Value
+	exists bool
+	warm   bool   // used since it was last considered for eviction
+	record uint64 // the record that last changed it; 0 when it was read from Pebble
+	used   int64  // when a command last used it, Unix milliseconds; 0 when unknown
+	list   *headList
+	prev   *head
+	next   *head
+}
+
+// headOverhead is about what a head costs beside its key and data: the struct and its place in the map.
+const headOverhead = 176
+
+func (h *head) size() int64 {
+	return headOverhead + int64(len(h.key)) + int64(cap(h.value.Data))
+}
+
+// hotSet holds the heads of keys in memory: those that Pebble does not have yet (dirty; never evicted) and the
+// most recently used others up to a limit in bytes (clean). It is guarded by the partition's lock; applied
+// is read without it.
+//
+// Both lists are in the order of their last change. The dirty list is also in the order of records, so
+// that what has been applied since stands at its front.
+type hotSet struct {
+	heads   map[string]*head
+	dirty   headList
+	clean   headList
+	limit   int64
+	bytes   int64
+	applied *atomic.Uint64
+}
+
+func newHotSet(limit int64, applied *atomic.Uint64) *hotSet {
+	return &hotSet{heads: make(map[string]*head), limit: limit, applied: applied}
+}
+
+// find returns the head of key, nil when it is not in memory.
+func (s *hotSet) find(key []byte) *head {
+	h := s.heads[string(key)]
+	if h != nil {
+		h.warm = true
+	}
+	return h
+}
+
+// add brings in what Pebble says of key. A value too big to keep is returned in a head of its own that
+// nobody else will find.
+func (s *hotSet) add(key []byte, value Value, exists bool) *head {
+	h := &head{key: string(key), value: value, exists: exists}
+	if h.size() > s.limit/4 {
+		return h
+	}
+	s.heads[h.key] = h
+	s.clean.push(h)
+	s.bytes += h.size()
+	s.trim()
+	return h
+}
+
+// write changes a head in the name of a record (0: as Pebble has it).
+func (s *hotSet) write(h *head, value Value, exists bool, record uint64) {
+	if other := s.heads[h.key]; other != nil {
+		s.bytes -= other.size()
+		other.list.remove(other)
+	}
+	s.heads[h.key] = h
+	h.value, h.exists, h.record = value, exists, record
+	s.bytes += h.size()
+	if record > s.applied.Load() {
+		s.dirty.push(h)
+	} else {
+		s.clean.push(h)
+	}
+	s.trim()
+}
+
+// settle moves the heads that Pebble has by now to the clean list.
+func (s *hotSet) settle() {
+	applied := s.applied.Load()
+	for h := s.dirty.first; h != nil && h.record <= applied; h = s.dirty.first {
+		s.dirty.remove(h)
+		s.clean.push(h)
+	}
+}
+
+// trim evicts clean heads until the set is within its limit. Those used since the last look get a second chance.
+func (s *hotSet) trim() {
+	if s.bytes <= s.limit {
+		return
+	}
+	s.settle()
+	for tries := 2 * s.clean.length; s.bytes > s.limit && tries > 0; tries-- {
+		h := s.clean.first
+		if h == nil {
+			return
+		}
+		s.clean.remove(h)
+		if h.warm {
+			h.warm = false
+			s.clean.push(h)
+			continue
+		}
+		s.bytes -= h.size()
+		delete(s.heads, h.key)
+	}
+}
+
+// dropUnapplied forgets every head that Pebble does not have.
+func (s *hotSet) dropUnapplied() {
+	s.settle()
+	for h := s.dirty.first; h != nil; h = s.dirty.first {
+		s.dirty.remove(h)
+		s.bytes -= h.size()
+		delete(s.heads, h.key)
+	}
+}
+
+// headList is a doubly linked list through the heads themselves.
+type headList struct {
+	first, last *head
+	length      int
+}
+
+func (l *headList) push(h *head) {
+	h.list, h.prev, h.next = l, l.last, nil
+	if l.last == nil {
+		l.first = h
+	} else {
+		l.last.next = h
+	}
+	l.last = h
+	l.length++
+}
+
+func (l *headList) remove(h *head) {
+	if h.prev == nil {
+		l.first = h.next
+	} else {
+		h.prev.next = h.next
+	}
+	if h.next == nil {
+		l.last = h.prev
+	} else {
+		h.next.prev = h.prev
+	}
+	h.list, h.prev, h.next = nil, nil, nil
+	l.length--
+}

@@ -1,0 +1,251 @@
+package keyspace
+
+import (
+	"shiplog/partitions/slot"
+	"shiplog/wal"
+)
+
+// Tx is a View that may also write: it carries one unit (I8). What it is told becomes visible to the
+// commands after it at once and becomes effects in the open record; nothing reaches Pebble from here (I1).
+// Keys and values given to a Tx are copied.
+type Tx struct {
+	View
+	command string
+	cause   wal.Cause
+	out     *[]byte // body of the open record
+	start   int     // length of the body before this unit
+	pending wal.Effect
+	effects int
+	undo    []undo
+	counts  counts // before the unit
+	flushed uint64 // before the unit
+	newest  uint64 // before the unit
+	origin  uint64 // who causes the unit: a session's id, 0 for the engine
+}
+
+// undo is what a head was before the unit first changed it; a whole hot set for a flush.
+type undo struct {
+	head   *head
+	value  Value
+	exists bool
+	record uint64
+	hot    *hotSet
+}
+
+// SetCommand names the command whose effects follow: its upper-case name goes into the log.
+func (t *Tx) SetCommand(name string) { t.command = name }
+
+// SetCause says why the effects that follow happen.
+func (t *Tx) SetCause(cause wal.Cause) { t.cause = cause }
+
+// Set makes key hold the string data until expireAt (Unix milliseconds, 0 for ever), whatever it held
+// before. raw marks a string that was made in place. expireAt must not lie in the past: that is a Delete.
+func (t *Tx) Set(key, data []byte, expireAt int64, raw bool) {
+	t.set(key, Value{Type: TypeString, Raw: raw, ExpireAt: expireAt, Data: clone(data)}, 0)
+}
+
+// Delete removes key and tells whether it was there.
+func (t *Tx) Delete(key []byte) bool {
+	return t.remove(key, t.cause, 0)
+}
+
+// Expire makes key expire at the given Unix millisecond, which must be in the future; it tells whether
+// the key is there.
+func (t *Tx) Expire(key []byte, at int64) bool {
+	h, ok := t.alive(key)
+	if !ok {
+		return false
+	}
+	prev := h.value.ExpireAt
+	value := h.value
+	value.ExpireAt = at
+	t.write(h, value, true)
+	t.emit(wal.Effect{Op: wal.OpExpire, Cause: t.cause, Key: key, ExpireAt: at, PrevExpireAt: prev})
+	return true
+}
+
+// Persist takes key's expiry away and tells whether it had one.
+func (t *Tx) Persist(key []byte) bool {
+	h, ok := t.alive(key)
+	if !ok || h.value.ExpireAt == 0 {
+		return false
+	}
+	prev := h.value.ExpireAt
+	value := h.value
+	value.ExpireAt = 0
+	t.write(h, value, true)
+	t.emit(wal.Effect{Op: wal.OpPersist, Cause: t.cause, Key: key, PrevExpireAt: prev})
+	return true
+}
+
+// Rename moves what from holds, with its expiry, to the key to, and tells whether from was there. What
+// to held before is gone. from and to may be the same key: then nothing changes.
+func (t *Tx) Rename(from, to []byte) bool {
+	h, ok := t.alive(from)
+	if !ok {
+		return false
+	}
+	if string(from) == string(to) {
+		return true
+	}
+	value := h.value
+	t.remove(from, t.cause, wal.MarkRename)
+	t.set(to, value, wal.MarkRename)
+	return true
+}
+
+// Flush removes every key of the partition.
+func (t *Tx) Flush() {
+	s := t.store
+	t.touchWatched()
+	t.undo = append(t.undo, undo{hot: s.hot})
+	s.hot = newHotSet(s.hot.limit, &s.applied)
+	s.flushed = s.open
+	s.counts = counts{}
+	t.dependOn(s.open)
+	if s.touched != nil {
+		s.touched(nil, t.origin)
+	}
+	t.emit(wal.Effect{Op: wal.OpFlush, Cause: wal.CauseFlush})
+}
+
+// RemoveExpired removes key if its time is over, as an effect caused by expiry, and tells whether it did.
+func (t *Tx) RemoveExpired(key []byte) bool {
+	h := t.head(key)
+	if h == nil || !h.exists || !h.value.expired(t.now) {
+		return false
+	}
+	t.drop(h, key, wal.CauseExpire, 0)
+	return true
+}
+
+// SetOrigin names the session that causes the unit, for those who are told which keys change.
+func (t *Tx) SetOrigin(session uint64) { t.origin = session }
+
+// Effects returns how many effects the unit has so far.
+func (t *Tx) Effects() int { return t.effects }
+
+// Size returns how many bytes the unit takes in the log so far.
+func (t *Tx) Size() int { return len(*t.out) - t.start }
+
+// alive returns key's head if the key is there, after removing it if its time is over.
+func (t *Tx) alive(key []byte) (*head, bool) {
+	h := t.head(key)
+	if h == nil || !h.exists {
+		return nil, false
+	}
+	if h.value.expired(t.now) {
+		t.drop(h, key, wal.CauseExpire, 0)
+		return nil, false
+	}
+	return h, true
+}
+
+// set writes value to key and emits the effect. value.Data is kept.
+func (t *Tx) set(key []byte, value Value, marks wal.Marks) {
+	h, there := t.alive(key)
+	prev := int64(0)
+	if there {
+		prev = h.value.ExpireAt
+	} else {
+		marks |= wal.MarkCreated
+		h = t.slot(key)
+	}
+	if value.Raw {
+		marks |= wal.MarkRaw
+	}
+	t.write(h, value, true)
+	t.emit(wal.Effect{Op: wal.OpSet, Cause: t.cause, Marks: marks, Key: key, Value: value.Data,
+		ExpireAt: value.ExpireAt, PrevExpireAt: prev})
+}
+
+// remove deletes key if it is there.
+func (t *Tx) remove(key []byte, cause wal.Cause, marks wal.Marks) bool {
+	h, ok := t.alive(key)
+	if ok {
+		t.drop(h, key, cause, marks)
+	}
+	return ok
+}
+
+// drop deletes what h holds.
+func (t *Tx) drop(h *head, key []byte, cause wal.Cause, marks wal.Marks) {
+	prev := h.value.ExpireAt
+	t.write(h, Value{}, false)
+	t.emit(wal.Effect{Op: wal.OpDel, Cause: cause, Marks: marks, Key: key, PrevExpireAt: prev})
+}
+
+// slot returns the head to write key into; the key is not there.
+func (t *Tx) slot(key []byte) *head {
+	if h := t.store.hot.find(key); h != nil {
+		return h
+	}
+	return t.store.hot.add(key, Value{}, false)
+}
+
+// write changes a head and keeps what is needed to undo it.
+func (t *Tx) write(h *head, value Value, exists bool) {
+	s := t.store
+	t.undo = append(t.undo, undo{head: h, value: h.value, exists: h.exists, record: h.record})
+	s.counts.change(h.exists, h.value.ExpireAt != 0, -1)
+	s.counts.change(exists, value.ExpireAt != 0, +1)
+	h.used = t.now
+	s.hot.write(h, value, exists, s.open)
+	t.touch(h.key, exists)
+	t.dependOn(s.open)
+}
+
+// emit adds an effect to the unit. The one before it is encoded only now, because the last effect of a
+// unit carries a mark.
+func (t *Tx) emit(e wal.Effect) {
+	if t.effects == 0 {
+		e.Marks |= wal.MarkFirst
+	} else {
+		*t.out = wal.AppendEffect(*t.out, &t.pending)
+	}
+	if e.Op != wal.OpFlush {
+		e.Slot = slot.Of(e.Key)
+	}
+	e.Command = t.command
+	t.pending = e
+	t.store.newest = t.store.open
+	t.effects++
+}
+
+// Commit ends the unit: its effects now stand whole in the open record.
+func (t *Tx) Commit() {
+	if t.effects > 0 {
+		t.pending.Marks |= wal.MarkLast
+		*t.out = wal.AppendEffect(*t.out, &t.pending)
+	}
+	t.release()
+}
+
+// release forgets what the unit held, so that the Tx can be used again.
+func (t *Tx) release() {
+	clear(t.undo)
+	t.undo = t.undo[:0]
+	t.pending = wal.Effect{}
+}
+
+// Rollback undoes the whole unit, newest change first, and takes its effects out of the open record.
+func (t *Tx) Rollback() {
+	s := t.store
+	for i := len(t.undo) - 1; i >= 0; i-- {
+		u := &t.undo[i]
+		if u.hot != nil {
+			s.hot = u.hot
+			continue
+		}
+		s.hot.write(u.head, u.value, u.exists, u.record)
+	}
+	s.counts, s.flushed, s.newest = t.counts, t.flushed, t.newest
+	*t.out = (*t.out)[:t.start]
+	t.effects = 0
+	t.release()
+}
+
+// clone copies b; the copy of nothing is an empty slice.
+func clone(b []byte) []byte {
+	return append(make([]byte, 0, len(b)), b...)
+}

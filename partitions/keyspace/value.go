@@ -1,0 +1,35 @@
+package keyspace
+
+// Type is what kind of value a key holds.
+type Type uint8
+
+// The types, numbered as the header rows write them (FORMAT.md).
+const (
+	TypeString Type = 1
+)
+
+// String is the type's name as the TYPE command answers it.
+func (t Type) String() string {
+	switch t {
+	case TypeString:
+		return "string"
+	default:
+		return "unknown"
+	}
+}
+
+// Value is what a key holds, as a command sees it. Data is a string's bytes: nobody may change them,
+// and they stay valid after the View that showed them. ExpireAt is in Unix milliseconds, 0 for never. Raw tells
+// that the string was made in place (APPEND, SETRANGE), which OBJECT ENCODING shows.
+type Value struct {
+	Type     Type
+	Raw      bool
+	ExpireAt int64
+	Data     []byte
+}
+
+// expired tells whether the value's time is over at now (Unix milliseconds). A key expires when the
+// clock has passed its deadline, not when it reaches it, as in Redis.
+func (v *Value) expired(now int64) bool {
+	return v.ExpireAt != 0 && v.ExpireAt < now
+}

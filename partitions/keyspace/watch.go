@@ -1,0 +1,94 @@
+package keyspace
+
+// Watch is what one client watches in one partition (WATCH). It is guarded by the partition's lock.
+type Watch struct {
+	dirty bool
+	keys  []string
+}
+
+// watcher is one Watch's interest in one key.
+type watcher struct {
+	watch   *Watch
+	expired bool // the key's time was already over when it was watched: its removal is no change
+}
+
+// Watch adds key to what w watches. Its time is judged at now (Unix milliseconds).
+func (s *Store) Watch(key []byte, w *Watch, now int64) {
+	for _, known := range w.keys {
+		if known == string(key) {
+			return
+		}
+	}
+	v := s.View(now)
+	h := v.head(key)
+	k := string(key)
+	w.keys = append(w.keys, k)
+	s.watches[k] = append(s.watches[k], watcher{watch: w, expired: h != nil && h.exists && h.value.expired(now)})
+}
+
+// Unwatch forgets everything that w watches and makes it clean again.
+func (s *Store) Unwatch(w *Watch) {
+	for _, key := range w.keys {
+		kept := s.watches[key][:0]
+		for _, other := range s.watches[key] {
+			if other.watch != w {
+				kept = append(kept, other)
+			}
+		}
+		if len(kept) == 0 {
+			delete(s.watches, key)
+		} else {
+			s.watches[key] = kept
+		}
+	}
+	w.keys, w.dirty = w.keys[:0], false
+}
+
+// Dirty tells whether a key that w watches has changed since, or its time has come.
+func (w *Watch) Dirty(v *View) bool {
+	if w.dirty {
+		return true
+	}
+	for _, key := range w.keys {
+		h := v.head([]byte(key))
+		if h == nil || !h.exists || !h.value.expired(v.now) {
+			continue
+		}
+		for _, other := range v.store.watches[key] {
+			if other.watch == w && !other.expired {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// touch tells those who watch or track key that it changes now.
+func (t *Tx) touch(key string, exists bool) {
+	s := t.store
+	if len(s.watches) > 0 {
+		watchers := s.watches[key]
+		for i := range watchers {
+			if w := &watchers[i]; w.expired && !exists {
+				w.expired = false // the removal of a key that was already over
+			} else {
+				w.watch.dirty = true
+			}
+		}
+	}
+	if s.touched != nil {
+		s.touched([]byte(key), t.origin)
+	}
+}
+
+// touchWatched tells those who watch a key that is there that it goes with all others.
+func (t *Tx) touchWatched() {
+	for key, watchers := range t.store.watches {
+		if _, there := t.Peek([]byte(key)); !there {
+			continue
+		}
+		for _, w := range watchers {
+			w.watch.dirty = true
+		}
+	}
+}
