@@ -76,6 +76,11 @@ func (r *rig) apply() {
 // model is what the state should be.
 type model map[string]Value
 
+// brief shows a value without filling the screen.
+func brief(v Value) string {
+	return fmt.Sprintf("%d bytes %.20q, expiry %d, raw %v", len(v.Data), v.Data, v.ExpireAt, v.Raw)
+}
+
 func (m model) volatile() (n int64) {
 	for _, v := range m {
 		if v.ExpireAt != 0 {
@@ -146,7 +151,7 @@ func (r *rig) check(m model) {
 		got, ok := v.Get([]byte(key))
 		want, there := m[key]
 		if ok != there || string(got.Data) != string(want.Data) || got.ExpireAt != want.ExpireAt || got.Raw != want.Raw {
-			r.t.Fatalf("%s is %v %v, want %v %v", key, got, ok, want, there)
+			r.t.Fatalf("%s is %s (there: %v), want %s (there: %v)", key, brief(got), ok, brief(want), there)
 		}
 	}
 	if got, want := v.Len(), int64(len(m)); got != want {
@@ -180,7 +185,7 @@ func (r *rig) checkSnapshot(m model) {
 	}
 	for key, want := range m {
 		if got := seen[key]; string(got.Data) != string(want.Data) || got.ExpireAt != want.ExpireAt {
-			r.t.Fatalf("SCAN shows %s as %v, want %v", key, got, want)
+			r.t.Fatalf("SCAN shows %s as %s, want %s", key, brief(got), brief(want))
 		}
 	}
 	if key, ok := n.RandomKey(); ok != (len(m) > 0) {

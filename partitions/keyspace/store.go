@@ -27,6 +27,10 @@ type Options struct {
 	Touched    func(key []byte, origin uint64) // told of each changed key, nil for all; under the lock
 }
 
+// Tally counts what happened in a Store since it was opened: lookups of reading commands, and keys
+// removed because their time was over.
+type Tally struct{ Hits, Misses, Expired int64 }
+
 // Store is the state of one partition. View, Begin, Watch, Unwatch, Snapshot and Reset need the partition's lock;
 // Apply, Flush, Durable and Due do not, but Apply has one caller at a time.
 //
@@ -39,6 +43,7 @@ type Store struct {
 	newest  uint64 // the newest record that has effects
 	flushed uint64 // the newest record that emptied the partition
 	counts  counts
+	tally   Tally
 	watches map[string][]watcher
 	touched func(key []byte, origin uint64)
 	view    View
@@ -174,6 +179,18 @@ func (v *View) Seen() uint64 { return v.seen }
 
 // Err returns the first failure of Pebble that the View met. What the command answered is then void.
 func (v *View) Err() error { return v.err }
+
+// Count adds the View's lookups to the Tally, once its command has run for good.
+func (v *View) Count() {
+	v.store.tally.Hits += v.hits
+	v.store.tally.Misses += v.miss
+}
+
+// Tally returns what was counted. It needs the lock.
+func (s *Store) Tally() Tally { return s.tally }
+
+// Watched returns the number of keys that somebody watches. It needs the lock.
+func (s *Store) Watched() int { return len(s.watches) }
 
 // Warm brings what Pebble holds of key into its cache, without the lock.
 func (s *Store) Warm(key string) error {

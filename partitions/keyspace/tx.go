@@ -52,7 +52,7 @@ func (t *Tx) Delete(key []byte) bool {
 // Expire makes key expire at the given Unix millisecond, which must be in the future; it tells whether
 // the key is there.
 func (t *Tx) Expire(key []byte, at int64) bool {
-	h, ok := t.alive(key)
+	h, ok := t.settle(key)
 	if !ok {
 		return false
 	}
@@ -66,7 +66,7 @@ func (t *Tx) Expire(key []byte, at int64) bool {
 
 // Persist takes key's expiry away and tells whether it had one.
 func (t *Tx) Persist(key []byte) bool {
-	h, ok := t.alive(key)
+	h, ok := t.settle(key)
 	if !ok || h.value.ExpireAt == 0 {
 		return false
 	}
@@ -81,7 +81,7 @@ func (t *Tx) Persist(key []byte) bool {
 // Rename moves what from holds, with its expiry, to the key to, and tells whether from was there. What
 // to held before is gone. from and to may be the same key: then nothing changes.
 func (t *Tx) Rename(from, to []byte) bool {
-	h, ok := t.alive(from)
+	h, ok := t.settle(from)
 	if !ok {
 		return false
 	}
@@ -128,8 +128,8 @@ func (t *Tx) Effects() int { return t.effects }
 // Size returns how many bytes the unit takes in the log so far.
 func (t *Tx) Size() int { return len(*t.out) - t.start }
 
-// alive returns key's head if the key is there, after removing it if its time is over.
-func (t *Tx) alive(key []byte) (*head, bool) {
+// settle returns key's head if the key is there, after removing it if its time is over.
+func (t *Tx) settle(key []byte) (*head, bool) {
 	h := t.head(key)
 	if h == nil || !h.exists {
 		return nil, false
@@ -143,7 +143,7 @@ func (t *Tx) alive(key []byte) (*head, bool) {
 
 // set writes value to key and emits the effect. value.Data is kept.
 func (t *Tx) set(key []byte, value Value, marks wal.Marks) {
-	h, there := t.alive(key)
+	h, there := t.settle(key)
 	prev := int64(0)
 	if there {
 		prev = h.value.ExpireAt
@@ -161,7 +161,7 @@ func (t *Tx) set(key []byte, value Value, marks wal.Marks) {
 
 // remove deletes key if it is there.
 func (t *Tx) remove(key []byte, cause wal.Cause, marks wal.Marks) bool {
-	h, ok := t.alive(key)
+	h, ok := t.settle(key)
 	if ok {
 		t.drop(h, key, cause, marks)
 	}
@@ -171,6 +171,9 @@ func (t *Tx) remove(key []byte, cause wal.Cause, marks wal.Marks) bool {
 // drop deletes what h holds.
 func (t *Tx) drop(h *head, key []byte, cause wal.Cause, marks wal.Marks) {
 	prev := h.value.ExpireAt
+	if cause == wal.CauseExpire {
+		t.store.tally.Expired++
+	}
 	t.write(h, Value{}, false)
 	t.emit(wal.Effect{Op: wal.OpDel, Cause: cause, Marks: marks, Key: key, PrevExpireAt: prev})
 }

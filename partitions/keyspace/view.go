@@ -13,6 +13,8 @@ type View struct {
 	probe bool // report a miss of the hot set instead of reading Pebble
 	seen  uint64
 	cold  []string
+	hits  int64
+	miss  int64
 	err   error
 }
 
@@ -25,8 +27,8 @@ func (v *View) SetQuiet(quiet bool) { v.quiet = quiet }
 
 // Get returns the value of key and whether there is one. It counts as a use of the key.
 func (v *View) Get(key []byte) (Value, bool) {
-	h := v.head(key)
-	if h == nil || !h.exists || h.value.expired(v.now) {
+	h := v.alive(key)
+	if h == nil {
 		return Value{}, false
 	}
 	if !v.quiet {
@@ -37,11 +39,22 @@ func (v *View) Get(key []byte) (Value, bool) {
 
 // Peek is Get without counting as a use.
 func (v *View) Peek(key []byte) (Value, bool) {
-	h := v.head(key)
-	if h == nil || !h.exists || h.value.expired(v.now) {
+	h := v.alive(key)
+	if h == nil {
 		return Value{}, false
 	}
 	return h.value, true
+}
+
+// alive returns the head of a key that is there for this View, nil for others, and counts the lookup.
+func (v *View) alive(key []byte) *head {
+	h := v.head(key)
+	if h == nil || !h.exists || h.value.expired(v.now) {
+		v.miss++
+		return nil
+	}
+	v.hits++
+	return h
 }
 
 // IdleMS returns how long ago key was last used, in milliseconds; 0 for a key that was just read from disk. It is not
