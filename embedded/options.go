@@ -1,0 +1,89 @@
+package embedded
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// configText is parsed by the server itself: an account's right to JetStream can be given in no other
+// way that survives a reload. The store limits are beyond any disk, since the limit of a log is its own.
+const configText = `
+server_name: %q
+max_payload: %d
+jetstream: { max_memory_store: 256MB, max_file_store: 1048576GB, sync_interval: %q }
+accounts: {
+  SYSTEM: { users: [ { user: system, password: %q } ] }
+  LOGS: { jetstream: enabled, users: [ { user: %q, password: %q } ] }
+}
+system_account: SYSTEM
+`
+
+// logsAccount is the account that owns the streams.
+const logsAccount = "LOGS"
+
+// options returns what to start the server with: nothing listens, and nothing is caught or printed.
+func (s *Server) options() (*server.Options, error) {
+	interval, err := s.cfg.Sync.interval()
+	if err != nil {
+		return nil, err
+	}
+	if s.cfg.Dir == "" || s.cfg.Name == "" || strings.ContainsAny(s.cfg.Name, " \t\r\n\"\\") {
+		return nil, fmt.Errorf("a directory and a name without spaces and quotes are required, not %q and %q", s.cfg.Dir, s.cfg.Name)
+	}
+	if err := os.MkdirAll(s.cfg.Dir, 0o750); err != nil {
+		return nil, err
+	}
+	options := &server.Options{}
+	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, secret(), s.user, s.password)
+	if err := options.ProcessConfigString(text); err != nil {
+		return nil, fmt.Errorf("its configuration: %w", err)
+	}
+	options.StoreDir = s.cfg.Dir
+	options.DontListen = true
+	options.NoSigs, options.NoLog = true, true
+	return options, nil
+}
+
+// interval is the mode in the server's words.
+func (m Sync) interval() (string, error) {
+	switch m {
+	case SyncAlways:
+		return "always", nil
+	case SyncEverySecond:
+		return "1s", nil
+	case SyncNo:
+		return "2m", nil
+	}
+	return "", fmt.Errorf("unknown fsync mode %q", string(m))
+}
+
+// secret returns 130 random bits as text.
+func secret() string { return rand.Text() }
+
+// logger gives the server's warnings and errors to slog and drops the rest.
+type logger struct{ to *slog.Logger }
+
+// aboutPasswords is a warning that does not apply: ours is random and never leaves this process.
+const aboutPasswords = "Plaintext passwords detected"
+
+func (l *logger) Warnf(format string, v ...any) {
+	if l.to != nil && !strings.HasPrefix(format, aboutPasswords) {
+		l.to.Warn(fmt.Sprintf(format, v...), "from", "nats")
+	}
+}
+
+func (l *logger) Errorf(format string, v ...any) {
+	if l.to != nil {
+		l.to.Error(fmt.Sprintf(format, v...), "from", "nats")
+	}
+}
+
+func (l *logger) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
+func (l *logger) Noticef(string, ...any)         {}
+func (l *logger) Debugf(string, ...any)          {}
+func (l *logger) Tracef(string, ...any)          {}
