@@ -235,6 +235,9 @@ func (s *Store) Metrics() *pebble.Metrics { return s.db.Metrics() }
 // HotBytes returns the size of the keys that are in memory. It needs the lock.
 func (s *Store) HotBytes() int64 { return s.hot.bytes }
 
+// HotKeys returns how many keys are in memory. It needs the lock.
+func (s *Store) HotKeys() int { return len(s.hot.heads) }
+
 // Flush makes everything applied so far durable.
 func (s *Store) Flush() error {
 	if err := s.db.Flush(); err != nil {

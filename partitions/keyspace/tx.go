@@ -125,8 +125,10 @@ func (t *Tx) SetOrigin(session uint64) { t.origin = session }
 // Effects returns how many effects the unit has so far.
 func (t *Tx) Effects() int { return t.effects }
 
-// Size returns how many bytes the unit takes in the log so far.
-func (t *Tx) Size() int { return len(*t.out) - t.start }
+// Size returns about how many bytes the unit takes in the log so far.
+func (t *Tx) Size() int {
+	return len(*t.out) - t.start + len(t.pending.Key) + len(t.pending.Value)
+}
 
 // settle returns key's head if the key is there, after removing it if its time is over.
 func (t *Tx) settle(key []byte) (*head, bool) {

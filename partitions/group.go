@@ -1,0 +1,135 @@
+package partitions
+
+import (
+	"shiplog/wal"
+)
+
+// group is one record in the making or in flight: the effects of all units that came while the record
+// before it was on its way (group commit). A body larger than one message goes out as several.
+type group struct {
+	number uint64
+	buf    []byte // wal.HeaderSize bytes of room, then the body
+	rest   []byte // of a body in several messages: what is not yet sent
+	commit *Commit
+	end    wal.Position // behind the last message sent
+}
+
+func (g *group) body() []byte { return g.buf[wal.HeaderSize:] }
+
+func (g *group) empty() bool { return len(g.buf) == wal.HeaderSize }
+
+// keptGroup is the largest buffer that is used again for another group.
+const keptGroup = 1 << 20
+
+// newGroup begins the next group, in the buffer of an older one when there is one.
+func (p *Partition) newGroup() *group {
+	p.number++
+	g := &group{number: p.number, commit: newCommit(p.number)}
+	if n := len(p.spare); n > 0 {
+		g.buf, p.spare = p.spare[n-1], p.spare[:n-1]
+	} else {
+		g.buf = make([]byte, wal.HeaderSize, 4096)
+	}
+	return g
+}
+
+// recycle keeps a group's buffer for later.
+func (p *Partition) recycle(g *group) {
+	if cap(g.buf) <= keptGroup && len(p.spare) < 8 {
+		p.spare = append(p.spare, g.buf[:wal.HeaderSize])
+	}
+}
+
+// message is what the log is to store next.
+type message struct {
+	seq   wal.Seq
+	bytes []byte
+	group *group
+}
+
+// send makes the open group the one in flight, if none is and there is something to send, and opens the
+// next. The message must be given to append after the lock is given up.
+func (p *Partition) send() *message {
+	if p.flight != nil || p.open.empty() || p.holding() {
+		return nil
+	}
+	g := p.open
+	p.flight, p.open = g, p.newGroup()
+	g.end = p.tail
+	if body := g.body(); len(body) > p.partSize {
+		g.rest = body
+		return p.sendPart(g)
+	}
+	return p.seal(g, wal.PartFirst|wal.PartLast, g.buf)
+}
+
+// sendPart makes the next message of a group that needs several.
+func (p *Partition) sendPart(g *group) *message {
+	part := wal.Part(0)
+	if len(g.rest) == len(g.body()) {
+		part |= wal.PartFirst
+	}
+	n := min(len(g.rest), p.partSize)
+	if n == len(g.rest) {
+		part |= wal.PartLast
+	}
+	buf := make([]byte, wal.HeaderSize+n)
+	copy(buf[wal.HeaderSize:], g.rest)
+	g.rest = g.rest[n:]
+	return p.seal(g, part, buf)
+}
+
+// seal writes the record's header before its body, continuing the log where the group has come.
+func (p *Partition) seal(g *group, part wal.Part, buf []byte) *message {
+	h := wal.Header{
+		Kind:        wal.KindData,
+		Part:        part,
+		Incarnation: g.end.Incarnation,
+		Epoch:       g.end.Epoch,
+		Index:       g.end.Index + 1,
+		Primary:     p.node,
+		CommitMS:    p.now(),
+		Prev:        g.end.Chain,
+	}
+	wal.SealRecord(buf, &h)
+	seq := g.end.Seq + 1
+	g.end = wal.PositionAt(seq, &wal.Record{Header: h})
+	return &message{seq: seq, bytes: buf, group: g}
+}
+
+// append gives a message to the log. It must be called without the lock.
+func (p *Partition) append(m *message) {
+	if m == nil {
+		return
+	}
+	p.log.Append(m.seq, m.bytes, func(err error) { p.decided(m.group, err) })
+}
+
+// decided takes the outcome of the newest message of the group in flight. The Log calls it.
+func (p *Partition) decided(g *group, err error) {
+	p.mu.Lock()
+	var next *message
+	switch {
+	case p.stopped != nil: // those who waited have been told
+	case err != nil:
+		p.failed(err)
+	case len(g.rest) > 0:
+		next = p.sendPart(g)
+	default:
+		p.acknowledged(g)
+		next = p.send()
+	}
+	p.mu.Unlock()
+	p.append(next)
+}
+
+// acknowledged releases the replies that wait for g and hands it to the applier.
+func (p *Partition) acknowledged(g *group) {
+	p.flight = nil
+	p.acked, p.tail = g.number, g.end
+	p.appended += uint64(len(g.body()))
+	g.commit.finish(nil)
+	p.queue = append(p.queue, g)
+	p.backlog += len(g.buf)
+	p.signal()
+}

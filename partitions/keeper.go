@@ -1,0 +1,115 @@
+package partitions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"shiplog/wal"
+)
+
+// Retention says how much of the log is kept although the state no longer needs it: what is younger than
+// Age and within the newest Bytes, whichever is less.
+type Retention struct {
+	Age   time.Duration
+	Bytes uint64
+}
+
+// keeper makes the state durable from time to time and trims the log behind it (I10).
+func (p *Partition) keeper(ctx context.Context) error {
+	tick := time.NewTicker(p.cfg.FlushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := p.Checkpoint(ctx); err != nil {
+			p.cfg.Event(Event{Text: "cannot trim the log", Err: err})
+		}
+	}
+}
+
+// Checkpoint makes the applied state durable and trims the log as far as retention allows.
+func (p *Partition) Checkpoint(ctx context.Context) error {
+	if err := p.store.Flush(); err != nil {
+		return err
+	}
+	durable, err := p.store.Durable()
+	if err != nil {
+		return err
+	}
+	bounds, err := p.log.Bounds(ctx)
+	if err != nil {
+		return fmt.Errorf("find the bounds of the log: %w", err)
+	}
+	keep, err := keepFrom(bounds, durable.Seq, p.cfg.Retention, func(seq wal.Seq) (bool, error) {
+		return p.isOlder(ctx, seq)
+	})
+	if err != nil {
+		return err
+	}
+	if keep > bounds.First {
+		if err := p.log.Trim(ctx, keep); err != nil {
+			return fmt.Errorf("trim the log below %d: %w", keep, err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trimmed, p.flushed = max(keep, bounds.First), p.cfg.Now()
+	return nil
+}
+
+// isOlder tells whether the record at seq is older than the retention asks for.
+func (p *Partition) isOlder(ctx context.Context, seq wal.Seq) (bool, error) {
+	message, err := p.log.Get(ctx, seq)
+	if err != nil {
+		return false, fmt.Errorf("read the time of record %d: %w", seq, err)
+	}
+	record, err := wal.DecodeRecord(message)
+	if err != nil {
+		return false, fmt.Errorf("record %d: %w", seq, err)
+	}
+	return p.cfg.Now().Sub(record.Time()) > p.cfg.Retention.Age, nil
+}
+
+// keepFrom decides the first sequence to keep. It never gives up the record at the durable position:
+// the next start compares it with the state (I9). Records of too many bytes are given up as if all records
+// were of one size, and only half of what that says, so that repeated calls come to the limit from above.
+func keepFrom(b wal.Bounds, durable wal.Seq, keep Retention, isOlder func(wal.Seq) (bool, error)) (wal.Seq, error) {
+	if b.Last < b.First || durable <= b.First {
+		return b.First, nil
+	}
+	byBytes := b.First
+	if keep.Bytes > 0 && b.Bytes > keep.Bytes {
+		excess := float64(b.Bytes-keep.Bytes) / float64(b.Bytes)
+		byBytes += wal.Seq(excess * float64(b.Last-b.First+1) / 2)
+	}
+	byAge, err := firstYoung(b.First, min(durable, b.Last), isOlder)
+	if err != nil {
+		return b.First, err
+	}
+	return min(max(byBytes, byAge), durable, b.Last), nil
+}
+
+// firstYoung returns the first sequence from first to last that is not older, or last.
+func firstYoung(first, last wal.Seq, isOlder func(wal.Seq) (bool, error)) (wal.Seq, error) {
+	for first < last {
+		middle := first + (last-first)/2
+		old, err := isOlder(middle)
+		if errors.Is(err, wal.ErrNotFound) || errors.Is(err, wal.ErrTrimmed) {
+			old, err = true, nil
+		}
+		if err != nil {
+			return first, err
+		}
+		if old {
+			first = middle + 1
+		} else {
+			last = middle
+		}
+	}
+	return first, nil
+}

@@ -1,0 +1,385 @@
+package partitions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"shiplog/partitions/keyspace"
+	"shiplog/wal"
+)
+
+// Reader is a command that reads: Read is called under the partition's lock, and once more if the first
+// time met keys that were not in memory. It must not block.
+type Reader interface{ Read(v *keyspace.View) }
+
+// Writer is a command or a transaction that writes: one unit. Write is called once, under the
+// partition's lock. It must not block. Origin is the id of the session that it comes from, 0 for the engine itself.
+type Writer interface {
+	Write(tx *keyspace.Tx)
+	Origin() uint64
+}
+
+// Log is the partition's log. Refound begins the log anew, empty, with first as the next sequence; what
+// it held is given up.
+type Log interface {
+	wal.Log
+	Refound(ctx context.Context, first wal.Seq) error
+}
+
+// Config says what a partition is made of. Log and Dir are required.
+type Config struct {
+	Dir         string // folder of the state
+	Store       keyspace.Options
+	Log         Log
+	Node        wal.NodeID
+	Now         func() time.Time // nil: time.Now
+	MaxUnit     int              // bytes of effects in one unit; 0: 1 GiB
+	PartSize    int              // bytes of a body in one message; 0: 4 MiB
+	MaxBacklog  int              // bytes of effects not yet in Pebble before writers wait; 0: 64 MiB
+	CommitDelay time.Duration    // least time between two records; 0: none
+	ApplyEvery  time.Duration    // least time between two batches into Pebble; 0: none
+	ExpireEvery time.Duration    // time between two looks for expired keys; 0: 100 ms
+	FlushEvery  time.Duration    // time between two flushes of the state; 0: 1 minute
+	Retention   Retention
+	Event       func(Event) // told of what operators should know; nil: nobody
+}
+
+// Event is something that happened in a partition and that operators should know.
+type Event struct {
+	Text string
+	Err  error
+}
+
+// Partition is one partition of this node, as its primary. Its methods are safe for concurrent use.
+//
+// mu guards the fields below it and, with few exceptions that its documentation names, the store. The
+// lock is never held while waiting for the log or the disk, but for reads of keys that are not in memory by
+// commands that write.
+type Partition struct {
+	cfg      Config
+	log      Log
+	node     wal.NodeID
+	partSize int
+	store    *keyspace.Store
+	ready    chan struct{} // closed when commands are served
+	ended    chan struct{} // closed when Run has returned
+	work     chan struct{} // the applier has something to do
+	timer    *time.Timer   // sends a group that was held back
+
+	keepExpired atomic.Bool // SetActiveExpire(false)
+
+	mu       sync.Mutex
+	room     *sync.Cond // backlog, resetting or applied has changed
+	serving  bool
+	stopped  error // why the partition ended
+	refusal  error // why writes are refused now
+	reset    error // the log refused a record: the applier is to undo what is not acknowledged
+	clockMS  int64
+	number   uint64 // the newest group begun
+	acked    uint64 // the newest group acknowledged
+	appended uint64 // bytes of all groups acknowledged
+	sentAt   time.Time
+	armed    bool
+	tail     wal.Position // behind the newest acknowledged record
+	open     *group
+	flight   *group
+	queue    []*group // acknowledged, to be applied
+	backlog  int      // bytes of the queue and of what is being applied
+	spare    [][]byte
+	atPebble wal.Seq // of the newest record applied
+	trimmed  wal.Seq
+	flushed  time.Time
+	recovery Recovery
+}
+
+// Open opens the state of a partition. It serves nothing before Run.
+func Open(cfg Config) (*Partition, error) {
+	cfg.setDefaults()
+	store, err := keyspace.Open(cfg.Dir, cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	p := &Partition{
+		cfg: cfg, log: cfg.Log, node: cfg.Node, partSize: cfg.PartSize, store: store,
+		ready: make(chan struct{}), ended: make(chan struct{}), work: make(chan struct{}, 1),
+	}
+	p.room = sync.NewCond(&p.mu)
+	p.timer = time.AfterFunc(time.Hour, p.release)
+	p.timer.Stop()
+	return p, nil
+}
+
+func (c *Config) setDefaults() {
+	setDefault(&c.MaxUnit, 1<<30)
+	setDefault(&c.PartSize, 4<<20)
+	setDefault(&c.MaxBacklog, 64<<20)
+	setDefault(&c.ExpireEvery, 100*time.Millisecond)
+	setDefault(&c.FlushEvery, time.Minute)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Event == nil {
+		c.Event = func(Event) {}
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Ready is closed when the partition serves commands.
+func (p *Partition) Ready() <-chan struct{} { return p.ready }
+
+// Close closes the state after making it durable. Run must have returned.
+func (p *Partition) Close() error { return p.store.Close() }
+
+// Abandon closes the state as if the process had died: what Pebble had not flushed by itself is lost, and
+// comes back from the log. Run must have returned.
+func (p *Partition) Abandon() error { return p.store.Abandon() }
+
+// View runs a command that reads. The Commit is nil when the reply may leave at once; else the reply
+// rests on that record. The error means that the command was not run, or that its answer is void.
+func (p *Partition) View(r Reader) (*Commit, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v, err := p.view()
+	if err != nil {
+		return nil, err
+	}
+	v.Probe()
+	r.Read(v)
+	if cold := v.Cold(); len(cold) > 0 {
+		if err := p.warm(cold); err != nil {
+			return nil, err
+		}
+		if v, err = p.view(); err != nil {
+			return nil, err
+		}
+		r.Read(v)
+	}
+	if err := v.Err(); err != nil {
+		return nil, p.stop(err)
+	}
+	v.Count()
+	return p.commitOf(v.Seen()), nil
+}
+
+// Snapshot returns the whole partition as it is now. The caller must close it. The Commit is as View's.
+func (p *Partition) Snapshot() (*keyspace.Snapshot, *Commit, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v, err := p.view()
+	if err != nil {
+		return nil, nil, err
+	}
+	n := v.Snapshot()
+	return n, p.commitOf(v.Seen()), nil
+}
+
+// view begins a View when the partition serves.
+func (p *Partition) view() (*keyspace.View, error) {
+	if !p.serving || p.reset != nil {
+		if err := p.wait(func() bool { return p.reset == nil }); err != nil {
+			return nil, err
+		}
+	}
+	return p.store.View(p.now()), nil
+}
+
+// warm reads keys into Pebble's cache without the lock, so that reading them under the lock is quick.
+func (p *Partition) warm(keys []string) error {
+	keys = append([]string(nil), keys...)
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	for _, key := range keys {
+		if err := p.store.Warm(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Update runs a command that writes. The Commit is nil when the command changed nothing and saw nothing
+// unacknowledged; else the reply rests on that record. The error means that nothing was done.
+func (p *Partition) Update(w Writer) (*Commit, error) {
+	m, c, err := p.group(w)
+	p.append(m)
+	return c, err
+}
+
+// group adds a unit to the open group, and sends the group if nothing is in flight.
+func (p *Partition) group(w Writer) (*message, *Commit, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, err := p.update(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.send(), c, nil
+}
+
+func (p *Partition) update(w Writer) (*Commit, error) {
+	if !p.serving || !p.hasRoom() {
+		if err := p.wait(p.hasRoom); err != nil {
+			return nil, err
+		}
+	}
+	if p.refusal != nil {
+		return nil, p.refusal
+	}
+	tx := p.store.Begin(p.now(), p.open.number, &p.open.buf)
+	tx.SetOrigin(w.Origin())
+	done := false
+	defer func() {
+		if !done { // the command failed or panicked
+			tx.Rollback()
+		}
+	}()
+	w.Write(tx)
+	if err := tx.Err(); err != nil {
+		return nil, p.stop(err)
+	}
+	if tx.Size() > p.cfg.MaxUnit {
+		return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, p.cfg.MaxUnit)
+	}
+	tx.Commit()
+	done = true
+	return p.commitOf(tx.Seen()), nil
+}
+
+// hasRoom tells whether another unit may be added to the open group, or will be refused anyway.
+func (p *Partition) hasRoom() bool {
+	return p.reset == nil && (p.refusal != nil ||
+		p.backlog+len(p.open.buf) < p.cfg.MaxBacklog || p.backlog == 0 && p.open.empty())
+}
+
+// wait blocks until ok, and says why commands are not served if they are not.
+func (p *Partition) wait(ok func() bool) error {
+	for {
+		switch {
+		case p.stopped != nil:
+			return p.stopped
+		case !p.serving:
+			return ErrNotServing
+		case ok():
+			return nil
+		}
+		p.room.Wait()
+	}
+}
+
+// commitOf returns the Commit of a group, nil if it is acknowledged.
+func (p *Partition) commitOf(number uint64) *Commit {
+	switch {
+	case number <= p.acked:
+		return nil
+	case p.flight != nil && number <= p.flight.number:
+		return p.flight.commit
+	default:
+		return p.open.commit
+	}
+}
+
+// Watch adds key to what w watches (WATCH).
+func (p *Partition) Watch(key []byte, w *keyspace.Watch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.store.Watch(key, w, p.now())
+}
+
+// Unwatch forgets what w watches.
+func (p *Partition) Unwatch(w *keyspace.Watch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.store.Unwatch(w)
+}
+
+// Refuse makes writes fail with the given reason until it is called with nil. Reads go on.
+func (p *Partition) Refuse(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.room.Broadcast()
+	p.refusal = nil
+	if why != nil {
+		p.refusal = fmt.Errorf("%w: %w", ErrRefused, why)
+	}
+}
+
+// now is the time of the next unit in Unix milliseconds: never before that of the one before it, also
+// across restarts and primaries.
+func (p *Partition) now() int64 {
+	p.clockMS = max(p.clockMS, p.cfg.Now().UnixMilli())
+	return p.clockMS
+}
+
+// failed ends or undoes what is in flight after the log has said that it is not there.
+func (p *Partition) failed(err error) {
+	switch {
+	case errors.Is(err, wal.ErrFull):
+		p.reset = fmt.Errorf("%w: %w", ErrRefused, err)
+		p.signal()
+	case errors.Is(err, wal.ErrFenced):
+		_ = p.stop(fmt.Errorf("%w: %w", ErrDeposed, err))
+	default:
+		_ = p.stop(fmt.Errorf("%w: %w", ErrUndecided, err))
+	}
+}
+
+// stop ends the partition: nothing is served any more, and whoever waits is told.
+func (p *Partition) stop(why error) error {
+	if p.stopped != nil {
+		return p.stopped
+	}
+	p.stopped, p.serving = why, false
+	if p.flight != nil {
+		p.flight.commit.finish(why)
+	}
+	if p.open != nil {
+		p.open.commit.finish(why)
+	}
+	p.room.Broadcast()
+	p.signal()
+	return why
+}
+
+// signal wakes the applier.
+func (p *Partition) signal() {
+	select {
+	case p.work <- struct{}{}:
+	default:
+	}
+}
+
+// holding tells whether the open group must wait because the last one left only just now, and then
+// sees to it that it is sent when its time has come.
+func (p *Partition) holding() bool {
+	if p.cfg.CommitDelay == 0 {
+		return false
+	}
+	now := p.cfg.Now()
+	if wait := p.cfg.CommitDelay - now.Sub(p.sentAt); wait > 0 {
+		if !p.armed {
+			p.armed = true
+			p.timer.Reset(wait)
+		}
+		return true
+	}
+	p.sentAt = now
+	return false
+}
+
+// release sends a group that was held back.
+func (p *Partition) release() {
+	p.mu.Lock()
+	p.armed = false
+	m := p.send()
+	p.mu.Unlock()
+	p.append(m)
+}

@@ -1,0 +1,134 @@
+package partitions
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"shiplog/shipper"
+	"shiplog/wal"
+)
+
+// Recovery tells what a start had to do.
+type Recovery struct {
+	Records   int64 // replayed from the log
+	Took      time.Duration
+	Refounded bool // the log was behind the state and was founded anew over it
+}
+
+// recover brings the state to the end of the log and makes this node its primary (I5).
+func (p *Partition) recover(ctx context.Context) error {
+	begin := p.cfg.Now()
+	for {
+		founding, err := p.attach(ctx)
+		if err != nil {
+			return err
+		}
+		bounds, err := p.log.Bounds(ctx)
+		if err != nil {
+			return fmt.Errorf("find the end of the log: %w", err)
+		}
+		r := p.newReplay()
+		if err := shipper.FollowTo(ctx, p.log, r, bounds.Last); err != nil {
+			return fmt.Errorf("replay the log: %w", err)
+		}
+		if err := r.flush(); err != nil {
+			return err
+		}
+		p.recovery.Records += r.records
+		err = p.lead(ctx, r.at, founding)
+		if errors.Is(err, wal.ErrFenced) {
+			continue // the log was longer than its bounds said
+		}
+		p.recovery.Took = p.cfg.Now().Sub(begin)
+		return err
+	}
+}
+
+// attach compares the state with the log (I9) and tells whether the log is at its beginning: new, or founded anew because it ends
+// before the state does.
+func (p *Partition) attach(ctx context.Context) (founding bool, err error) {
+	at := p.store.Position()
+	bounds, err := p.log.Bounds(ctx)
+	if err != nil {
+		return false, fmt.Errorf("find the end of the log: %w", err)
+	}
+	empty := bounds.Last+1 == bounds.First
+	switch {
+	case at.Seq+1 < bounds.First:
+		return false, fmt.Errorf("%w: the state is at %d, the log begins at %d", ErrBehind, at.Seq, bounds.First)
+	case at.Seq > bounds.Last:
+		p.cfg.Event(Event{Text: fmt.Sprintf("the log ends at %d, before the state at %d: founding it anew over the state", bounds.Last, at.Seq)})
+		p.recovery.Refounded = true
+		return true, p.log.Refound(ctx, at.Seq+1)
+	case empty || at.Seq == 0 || at.Seq < bounds.First:
+		return empty, nil
+	}
+	return false, p.compare(ctx, at)
+}
+
+// compare checks that the log holds, where the state ends, the record that the state ended with.
+func (p *Partition) compare(ctx context.Context, at wal.Position) error {
+	message, err := p.log.Get(ctx, at.Seq)
+	if err != nil {
+		return fmt.Errorf("read record %d: %w", at.Seq, err)
+	}
+	record, err := wal.DecodeRecord(message)
+	if err != nil {
+		return fmt.Errorf("record %d: %w", at.Seq, err)
+	}
+	if record.Epoch < at.Epoch { // a stale record stands there; what follows it is checked by its own chain
+		return nil
+	}
+	if record.Chain != at.Chain || record.Incarnation != at.Incarnation {
+		return fmt.Errorf("%w: record %d has chain %016x, the state %016x", ErrDiffers, at.Seq, record.Chain, at.Chain)
+	}
+	return nil
+}
+
+// lead appends the EPOCH record that makes this node the primary, and applies it.
+func (p *Partition) lead(ctx context.Context, at wal.Position, founding bool) error {
+	h := wal.Header{
+		Kind: wal.KindEpoch, Part: wal.PartFirst | wal.PartLast,
+		Incarnation: at.Incarnation, Epoch: at.Epoch + 1, Primary: p.node,
+		CommitMS: max(at.CommitMS, p.cfg.Now().UnixMilli()), Prev: at.Chain,
+	}
+	if founding {
+		if _, err := rand.Read(h.Incarnation[:]); err != nil {
+			return fmt.Errorf("draw an incarnation: %w", err)
+		}
+	}
+	message := make([]byte, wal.HeaderSize)
+	wal.SealRecord(message, &h)
+	decided := make(chan error, 1)
+	p.log.Append(at.Seq+1, message, func(err error) { decided <- err })
+	select {
+	case err := <-decided:
+		if err != nil {
+			return fmt.Errorf("append epoch %d: %w", h.Epoch, err)
+		}
+	case <-ctx.Done():
+		return fmt.Errorf("append epoch %d: %w", h.Epoch, context.Cause(ctx))
+	}
+	tail := wal.PositionAt(at.Seq+1, &wal.Record{Header: h})
+	if err := p.store.Apply(nil, tail, 0); err != nil {
+		return err
+	}
+	p.serve(tail)
+	return nil
+}
+
+// serve opens the partition for commands.
+func (p *Partition) serve(tail wal.Position) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.store.Reset()
+	p.tail, p.atPebble, p.clockMS = tail, tail.Seq, tail.CommitMS
+	p.open = p.newGroup()
+	p.acked = p.open.number - 1
+	p.flushed = p.cfg.Now()
+	p.serving = true
+	close(p.ready)
+}
