@@ -1,0 +1,125 @@
+package commands
+
+import (
+	"shiplog/node/reply"
+	"shiplog/partitions/keyspace"
+)
+
+// Args are a command's words as the client sent them, the name first. They alias the connection's
+// buffer and are valid only until the handler returns: what must live longer is copied.
+type Args [][]byte
+
+// Flags are the properties of a command that policy is driven by, in Redis's words.
+type Flags uint32
+
+// The flags of a command. FlagOffLoop is ours: the command may take long, so it runs on a goroutine of
+// its own while its connection waits, and nobody else does.
+const (
+	FlagWrite Flags = 1 << iota
+	FlagReadonly
+	FlagDenyOOM
+	FlagAdmin
+	FlagPubsub
+	FlagNoScript
+	FlagBlocking
+	FlagLoading
+	FlagStale
+	FlagSkipSlowlog
+	FlagAsking
+	FlagFast
+	FlagNoAuth
+	FlagMayReplicate
+	FlagNoAsyncLoading
+	FlagNoMulti
+	FlagMovableKeys
+	FlagAllowBusy
+	FlagNoMandatoryKeys
+	FlagProtected
+	FlagModule
+	FlagOffLoop
+	FlagSkipMonitor
+	FlagSentinel
+	FlagOnlySentinel
+)
+
+// What commands that must always work are flagged with, and those that only operators use.
+const (
+	flagsAlways   = FlagNoScript | FlagLoading | FlagStale
+	flagsOperator = flagsAlways | FlagAdmin
+)
+
+// KeySpec says where some of a command's keys stand and what is done to them, as COMMAND INFO shows it.
+// With Keyword empty the search begins at word Index; otherwise it begins after Keyword, which is
+// looked for from word From (negative: from the end, backwards). Last and Step give a range
+// relative to the begin (Last < 0 counts from the end; Limit as in Redis). With KeyNum set the number
+// of keys stands at begin+NumIndex and the first key at begin+FirstKey.
+type KeySpec struct {
+	Flags    string // as in COMMAND INFO: "RW access update", "OW", "RO", ...
+	Notes    string
+	Index    int
+	Keyword  string
+	From     int
+	Last     int
+	Step     int
+	Limit    int
+	KeyNum   bool
+	NumIndex int
+	FirstKey int
+}
+
+// Row is one command: everything that dispatch, COMMAND, ACL categories and documentation need to know, and
+// exactly one of Read, Write, Snapshot and Session that does the work (a container of sub-commands has none).
+//
+// Read and Write run under the partition's lock: they must not block. Write must decide everything that
+// can fail before it tells tx anything. Both may run twice for one command (the partition fetches cold keys
+// between the runs), so they change nothing but tx. Snapshot walks many keys: it runs outside the lock, on a
+// consistent snapshot. Session runs on the connection's own goroutine or loop and uses Session.Later for
+// whatever blocks.
+type Row struct {
+	Name        string // lower case; a sub-command's is "container|sub"
+	Group       string
+	Since       string
+	Summary     string
+	Complexity  string
+	Arity       int // counts the name; negative: at least
+	Flags       Flags
+	Categories  []string // ACL categories beyond those that the flags imply, without '@'
+	Tips        []string
+	Keys        []KeySpec
+	Subcommands []Row
+	History     []Change
+	Deprecated  Deprecation
+
+	Read     func(v *keyspace.View, a Args) reply.Reply
+	Write    func(tx *keyspace.Tx, a Args) reply.Reply
+	Snapshot func(snap *keyspace.Snapshot, a Args) reply.Reply
+	Session  func(s *Session, a Args) reply.Reply
+
+	state *rowState // given by the table
+}
+
+// Change is one entry of a command's history: what came with which version.
+type Change struct{ Since, What string }
+
+// Deprecation says since when another command should be used instead, and which.
+type Deprecation struct{ Since, ReplacedBy string }
+
+// rowState is what the table adds to a row.
+type rowState struct {
+	upper  string // the name in capitals, as the log carries it
+	parent *Row
+	subs   map[string]*Row
+	names  []string // of the sub-commands, in the order of the rows
+	stats  rowStats
+}
+
+// data tells whether the command works on a partition's keys.
+func (r *Row) data() bool { return r.Read != nil || r.Write != nil || r.Snapshot != nil }
+
+// container tells whether the command is only a frame for its sub-commands.
+func (r *Row) container() bool { return !r.data() && r.Session == nil }
+
+// arityOK tells whether n words satisfy the row's arity.
+func (r *Row) arityOK(n int) bool {
+	return n == r.Arity || r.Arity < 0 && n >= -r.Arity
+}

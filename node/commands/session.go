@@ -1,0 +1,182 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"shiplog/node/reply"
+	"shiplog/partitions/keyspace"
+)
+
+// Wait is what must happen before a reply may leave: the acknowledgement of a record (I2, I3). Done is
+// closed when the outcome is known; Err is then nil, or says why the record is not in the log.
+type Wait interface {
+	Done() <-chan struct{}
+	Err() error
+}
+
+// Reader is a command that reads one partition. Read runs under the partition's lock, perhaps twice.
+type Reader interface{ Read(v *keyspace.View) }
+
+// Writer is a command, or a transaction, that writes one partition: one unit (I8). Write runs under the
+// partition's lock, perhaps twice: what it told the Tx the first time is then undone. Origin is the id of the
+// session that it comes from, 0 for none; the engine hands it to Server.Touched.
+type Writer interface {
+	Write(tx *keyspace.Tx)
+	Origin() uint64
+}
+
+// Partition runs commands on one partition's state. The Wait is nil when nothing has to be awaited. An
+// error means that nothing was done.
+type Partition interface {
+	View(r Reader) (Wait, error)
+	Update(w Writer) (Wait, error)
+	Watch(key []byte, w *keyspace.Watch)
+	Unwatch(w *keyspace.Watch)
+	// Snapshot returns the state as it is now, for reading outside the lock. The caller closes it.
+	Snapshot() (*keyspace.Snapshot, Wait, error)
+}
+
+// Engine is what the command layer needs to know of the node beneath it. It is implemented by package node.
+type Engine interface {
+	// Route returns the partition that a command's keys belong to, or the reply that says who has it or why
+	// it cannot be done now (MOVED, CROSSSLOT, MISCONF for writes, LOADING). It is asked for each command
+	// with a Read, Write or Snapshot handler, when it runs and, inside MULTI, also when it is queued. A command without
+	// keys goes to any partition that is here. It must be cheap and must not allocate.
+	Route(row *Row, a Args) (Partition, *reply.Reply)
+	// ErrorReply words an error of a Partition or a Wait for the client. With final true no reply may be
+	// sent: the outcome is not known, and the connection must be closed instead (I11).
+	ErrorReply(err error) (r reply.Reply, final bool)
+	// Facts describes the node now. It may take locks, and is never called under a partition's lock.
+	Facts() Facts
+	// Sync blocks until everything acknowledged so far is durable on this node, log and state (SAVE).
+	Sync(ctx context.Context) error
+	// StartSync begins a Sync in the background (BGSAVE) and tells whether it did: false when one is under way.
+	StartSync() bool
+	// SyncLog blocks until every record up to seq of the log (Facts.LastSeq) is on this node's disk and on those of
+	// at least replicas others, or ctx ends. It returns how many of each have it, local being 0 or 1.
+	SyncLog(ctx context.Context, seq uint64, replicas int) (local, others int)
+	// SetActiveExpire turns the removal of keys whose time is over, apart from lookups, on or off (DEBUG).
+	SetActiveExpire(on bool)
+	// Shutdown asks the node to stop and returns at once; AbortShutdown takes that back, and tells whether
+	// there was something to take back.
+	Shutdown(how ShutdownMode) error
+	AbortShutdown() bool
+}
+
+// ShutdownMode is how SHUTDOWN asks the node to stop. The log is complete in every case; Save chooses
+// whether the state is flushed first, which only makes the next start faster.
+type ShutdownMode struct {
+	Save  bool // flush the state before stopping
+	Now   bool // do not wait for replicas that lag
+	Force bool // stop even if flushing fails
+}
+
+// Settings are the node's configuration, by directive names. Lookup returns names and values that match a glob
+// pattern, ignoring case. Set checks everything before it changes anything. The errors of Set and Rewrite are
+// worded as the reply's text, with or without the leading "ERR ". String and Int return the zero value for a name that is not
+// known; both return numbers and sizes in plain units, as CONFIG GET shows them.
+type Settings interface {
+	Lookup(pattern string) [][2]string
+	Set(pairs [][2]string) error
+	Rewrite() error
+	String(name string) string
+	Int(name string) int64
+}
+
+// Facts are what the node knows of itself, for INFO, ROLE, LASTSAVE and the like. Counters count since the
+// node started; the command layer subtracts what CONFIG RESETSTAT asks for.
+type Facts struct {
+	Keyspace KeyspaceFacts
+	Log      LogFacts
+	Memory   MemoryFacts
+	Node     NodeFacts
+}
+
+// KeyspaceFacts describe the keys.
+type KeyspaceFacts struct {
+	Keys, Volatile       int64
+	AvgTTL               time.Duration
+	Hits, Misses         int64 // lookups of reading commands
+	Expired, Evicted     int64
+	StateBytes           int64 // on disk
+	Dirty                int64 // effects since the state was last flushed
+	LastFlush            time.Time
+	LastFlushTook        time.Duration
+	Flushing             bool
+	FlushErr             string
+	WatchedKeys          int64
+	HotKeys              int64 // held in memory
+	HotHits, HotMisses   int64 // found in memory, read from disk
+	ExpireCycleCPU       time.Duration
+	ExpiredStalePercent  float64
+	ActiveExpireDisabled bool
+}
+
+// LogFacts describe the log.
+type LogFacts struct {
+	FirstSeq, LastSeq uint64 // LastSeq is the newest acknowledged record
+	AppliedSeq        uint64
+	DurableSeq        uint64 // up to here the state is durable too
+	Epoch             uint64
+	Incarnation       string
+	Durability        string // always, everysec, no
+	Bytes             int64
+	PendingRecords    int64 // appended, not yet acknowledged
+	PendingBytes      int64
+	Records, Effects  int64 // appended since the start
+	AppendedBytes     int64
+	AckP50, AckP99    time.Duration
+	ReplicaSeqs       []ReplicaFacts
+}
+
+// ReplicaFacts describe one replica of this node's partitions.
+type ReplicaFacts struct {
+	Addr string
+	Port int
+	Seq  uint64
+	Lag  time.Duration
+}
+
+// MemoryFacts describe memory and disk, in bytes.
+type MemoryFacts struct {
+	Used, Peak, Startup  int64
+	RSS, Allocated       int64
+	Limit, System        int64
+	HotSet, BlockCache   int64
+	Memtables, LogBuffer int64
+	DiskFree             int64
+}
+
+// NodeFacts describe the node as a whole.
+type NodeFacts struct {
+	Loading       bool
+	Cluster       bool
+	Partitions    int
+	WritesRefused string // why, empty when they are not
+	ConfigFile    string
+	Executable    string
+	TCPPort       int
+	Role          string // master or slave; empty means master
+}
+
+// Transport is the connection beneath a session, as the session sees it.
+type Transport interface {
+	// Push sends an out-of-band message when the replies written so far have left. Safe from any goroutine; never blocks.
+	Push(r reply.Reply)
+	// Kill closes the connection, after what is already encoded has left when gentle is true. Safe from any goroutine.
+	Kill(gentle bool)
+	// BufferBytes returns how many bytes the connection's query buffer and output buffer hold now.
+	BufferBytes() (query, output int)
+}
+
+// Result is what one command leads to. Reply may be sent once Wait (when not nil) is done without an
+// error; Session.Failure says what to do when it failed. With Later set there is no Reply yet: the transport calls
+// Later where it may block, and what that returns takes the Result's place; no further command of this
+// connection runs before, and the command's words need not outlive Do. Close ends the connection after the reply.
+type Result struct {
+	Reply reply.Reply
+	Wait  Wait
+	Later func(ctx context.Context) Result
+	Close bool
+}

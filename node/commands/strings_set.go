@@ -1,0 +1,202 @@
+package commands
+
+import (
+	"shiplog/node/reply"
+	"shiplog/partitions/keyspace"
+)
+
+// stringSetRows are the commands that set one string as a whole.
+func stringSetRows() []Row {
+	return []Row{
+		{Name: "getdel", Since: "6.2.0", Arity: 2, Flags: FlagWrite | FlagFast,
+			Summary:    "Get the value of a key and delete the key",
+			Complexity: "O(1)",
+			Keys:       oneKey("RW access delete"),
+			Write:      getDel},
+		{Name: "getex", Since: "6.2.0", Arity: -2, Flags: FlagWrite | FlagFast,
+			Summary:    "Get the value of a key and optionally set its expiration",
+			Complexity: "O(1)",
+			Keys:       []KeySpec{{Flags: "RW access update", Notes: "RW and UPDATE because it changes the TTL", Index: 1, Step: 1}},
+			Write:      getEx},
+		{Name: "getset", Since: "1.0.0", Arity: 3, Flags: FlagWrite | FlagDenyOOM | FlagFast,
+			Summary:    "Set the string value of a key and return its old value",
+			Complexity: "O(1)",
+			Deprecated: Deprecation{Since: "6.2.0", ReplacedBy: "`SET` with the `!GET` argument"},
+			Keys:       oneKey("RW access update"),
+			Write:      getSet},
+		{Name: "psetex", Since: "2.6.0", Arity: 4, Flags: FlagWrite | FlagDenyOOM,
+			Summary:    "Set the value and expiration in milliseconds of a key",
+			Complexity: "O(1)",
+			Keys:       oneKey("OW update"),
+			Write:      setFor("psetex", millisecond)},
+		{Name: "set", Since: "1.0.0", Arity: -3, Flags: FlagWrite | FlagDenyOOM,
+			Summary:    "Set the string value of a key",
+			Complexity: "O(1)",
+			History:    []Change{{"2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."}, {"6.0.0", "Added the `KEEPTTL` option."}, {"6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."}, {"7.0.0", "Allowed the `NX` and `GET` options to be used together."}},
+			Keys:       []KeySpec{{Flags: "RW access update variable_flags", Notes: "RW and ACCESS due to the optional `GET` argument", Index: 1, Step: 1}},
+			Write:      set},
+		{Name: "setex", Since: "2.0.0", Arity: 4, Flags: FlagWrite | FlagDenyOOM,
+			Summary:    "Set the value and expiration of a key",
+			Complexity: "O(1)",
+			Keys:       oneKey("OW update"),
+			Write:      setFor("setex", second)},
+		{Name: "setnx", Since: "1.0.0", Arity: 3, Flags: FlagWrite | FlagDenyOOM | FlagFast,
+			Summary:    "Set the value of a key, only if the key does not exist",
+			Complexity: "O(1)",
+			Keys:       oneKey("OW insert"),
+			Write:      setNX},
+	}
+}
+
+// setOptions are the options of SET.
+type setOptions struct {
+	absent    bool // NX: only if the key is not there
+	present   bool // XX: only if it is
+	returnOld bool
+	keepTTL   bool
+	life      lifetime
+}
+
+func parseSet(words Args) (o setOptions, ok bool) {
+	for i := 0; i < len(words); i++ {
+		switch word := words[i]; {
+		case is(word, "nx") && !o.present:
+			o.absent = true
+		case is(word, "xx") && !o.absent:
+			o.present = true
+		case is(word, "get"):
+			o.returnOld = true
+		case is(word, "keepttl") && !o.life.given:
+			o.keepTTL = true
+		case !o.keepTTL && o.life.read(words[i:]):
+			i++
+		default:
+			return o, false
+		}
+	}
+	return o, true
+}
+
+// SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
+func set(tx *keyspace.Tx, a Args) reply.Reply {
+	o, ok := parseSet(a[3:])
+	if !ok {
+		return reply.Syntax()
+	}
+	at, refusal := o.life.deadline(tx.Now(), "set")
+	if refusal != nil {
+		return *refusal
+	}
+	answer := reply.OK()
+	if len(a) > 3 {
+		old, found := tx.Get(a[1])
+		if o.returnOld && found && old.Type != keyspace.TypeString {
+			return reply.WrongType()
+		}
+		if o.returnOld {
+			answer = bulkOrNull(old, found)
+		}
+		if o.absent && found || o.present && !found {
+			return notSet(o.returnOld, answer)
+		}
+		if o.keepTTL {
+			at = old.ExpireAt
+		}
+	}
+	put(tx, a[1], a[2], at)
+	return answer
+}
+
+// notSet answers a SET whose condition does not hold.
+func notSet(returnOld bool, old reply.Reply) reply.Reply {
+	if returnOld {
+		return old
+	}
+	return reply.Null()
+}
+
+// SETEX key seconds value
+// PSETEX key milliseconds value
+func setFor(command string, unit int64) func(*keyspace.Tx, Args) reply.Reply {
+	return func(tx *keyspace.Tx, a Args) reply.Reply {
+		life := lifetime{given: true, unit: unit, count: a[2]}
+		at, refusal := life.deadline(tx.Now(), command)
+		if refusal != nil {
+			return *refusal
+		}
+		put(tx, a[1], a[3], at)
+		return reply.OK()
+	}
+}
+
+// SETNX key value
+func setNX(tx *keyspace.Tx, a Args) reply.Reply {
+	if _, found := tx.Get(a[1]); found {
+		return reply.Int(0)
+	}
+	put(tx, a[1], a[2], 0)
+	return reply.Int(1)
+}
+
+// GETSET key value
+func getSet(tx *keyspace.Tx, a Args) reply.Reply {
+	old, found, refusal := lookString(&tx.View, a[1])
+	if refusal != nil {
+		return *refusal
+	}
+	put(tx, a[1], a[2], 0)
+	return bulkOrNull(old, found)
+}
+
+// GETDEL key
+func getDel(tx *keyspace.Tx, a Args) reply.Reply {
+	old, found, refusal := lookString(&tx.View, a[1])
+	if refusal != nil {
+		return *refusal
+	}
+	if found {
+		tx.Delete(a[1])
+	}
+	return bulkOrNull(old, found)
+}
+
+// parseGetEx reads the options of GETEX.
+func parseGetEx(words Args) (life lifetime, persist, ok bool) {
+	for i := 0; i < len(words); i++ {
+		switch {
+		case is(words[i], "persist") && !life.given:
+			persist = true
+		case !persist && life.read(words[i:]):
+			i++
+		default:
+			return life, persist, false
+		}
+	}
+	return life, persist, true
+}
+
+// GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]
+func getEx(tx *keyspace.Tx, a Args) reply.Reply {
+	life, persist, ok := parseGetEx(a[2:])
+	if !ok {
+		return reply.Syntax()
+	}
+	s, found, refusal := lookString(&tx.View, a[1])
+	if refusal != nil {
+		return *refusal
+	}
+	if !found {
+		return reply.Null()
+	}
+	at, refusal := life.deadline(tx.Now(), "getex")
+	if refusal != nil {
+		return *refusal
+	}
+	switch {
+	case life.given:
+		expireAt(tx, a[1], at)
+	case persist:
+		tx.Persist(a[1])
+	}
+	return reply.Bulk(s.Data)
+}

@@ -1,0 +1,313 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"shiplog/node/reply"
+	"shiplog/partitions/keyspace"
+)
+
+// transaction is what MULTI has opened.
+type transaction struct {
+	open    bool
+	spoiled bool // a command was refused: EXEC aborts
+	writes  bool // some command may write
+	queue   []queued
+	bytes   int
+	running bool // EXEC runs the commands: those that would block do not
+}
+
+// queued is one command that waits for EXEC.
+type queued struct {
+	row  *Row
+	args Args
+}
+
+// watchSet is what WATCH watches, all in one partition.
+type watchSet struct {
+	partition Partition
+	watch     keyspace.Watch
+}
+
+// transactionRows are the commands of transactions.
+// transactionRows are the commands of transactions.
+func transactionRows() []Row {
+	return []Row{
+		{Name: "discard", Group: "transactions", Since: "2.0.0", Arity: 1, Flags: flagsAlways | FlagFast | FlagAllowBusy,
+			Summary:    "Discard all commands issued after MULTI",
+			Complexity: "O(N), when N is the number of queued commands",
+			Categories: []string{"transaction"},
+			Session:    discard},
+		{Name: "exec", Group: "transactions", Since: "1.2.0", Arity: 1, Flags: flagsAlways | FlagSkipSlowlog,
+			Summary:    "Execute all commands issued after MULTI",
+			Complexity: "Depends on commands in the transaction",
+			Categories: []string{"transaction"},
+			Session:    exec},
+		{Name: "multi", Group: "transactions", Since: "1.2.0", Arity: 1, Flags: flagsAlways | FlagFast | FlagAllowBusy,
+			Summary:    "Mark the start of a transaction block",
+			Complexity: "O(1)",
+			Categories: []string{"transaction"},
+			Session:    multi},
+		{Name: "unwatch", Group: "transactions", Since: "2.2.0", Arity: 1, Flags: flagsAlways | FlagFast | FlagAllowBusy,
+			Summary:    "Forget about all watched keys",
+			Complexity: "O(1)",
+			Categories: []string{"transaction"},
+			Session:    unwatch},
+		{Name: "watch", Group: "transactions", Since: "2.2.0", Arity: -2, Flags: flagsAlways | FlagFast | FlagAllowBusy,
+			Summary:    "Watch the given keys to determine execution of the MULTI/EXEC block",
+			Complexity: "O(1) for every key.",
+			Categories: []string{"transaction"},
+			Keys:       []KeySpec{{Flags: "RO", Index: 1, Last: -1, Step: 1}},
+			Session:    watch},
+	}
+}
+
+// immediate tells whether the command runs inside MULTI at once instead of being queued.
+func immediate(row *Row) bool {
+	switch row.Name {
+	case "exec", "discard", "multi", "watch", "quit", "reset":
+		return true
+	}
+	return false
+}
+
+// queue keeps a command for EXEC.
+func (s *Session) queue(row *Row, a Args) Result {
+	if row.data() {
+		if _, elsewhere := s.srv.engine.Route(row, a); elsewhere != nil {
+			return s.refused(row, *elsewhere)
+		}
+	}
+	m := &s.multi
+	m.queue = append(m.queue, queued{row: row, args: a.clone()})
+	m.writes = m.writes || row.Flags&(FlagWrite|FlagMayReplicate) != 0
+	for _, word := range a {
+		m.bytes += len(word)
+	}
+	s.noteQueued(len(m.queue), m.bytes)
+	return Result{Reply: reply.Status("QUEUED")}
+}
+
+// noteQueued lets CLIENT LIST see how many commands wait.
+func (s *Session) noteQueued(n, bytes int) {
+	s.profile.mu.Lock()
+	defer s.profile.mu.Unlock()
+	s.profile.queued, s.profile.queuedBytes = n, bytes
+}
+
+// discard ends a transaction and forgets what is watched.
+func (s *Session) discard() {
+	if s.multi.open {
+		s.multi = transaction{}
+		s.noteQueued(-1, 0)
+	}
+	s.unwatch()
+}
+
+func (s *Session) unwatch() {
+	if s.watched == nil {
+		return
+	}
+	s.watched.partition.Unwatch(&s.watched.watch)
+	s.watched = nil
+}
+
+// MULTI
+func multi(s *Session, _ Args) reply.Reply {
+	if s.multi.open {
+		return reply.Error("ERR MULTI calls can not be nested")
+	}
+	s.multi.open = true
+	s.noteQueued(0, 0)
+	return reply.OK()
+}
+
+// DISCARD
+func discard(s *Session, _ Args) reply.Reply {
+	if !s.multi.open {
+		return reply.Error("ERR DISCARD without MULTI")
+	}
+	s.discard()
+	return reply.OK()
+}
+
+// WATCH key [key ...]
+func watch(s *Session, a Args) reply.Reply {
+	if s.multi.open {
+		return reply.Error("ERR WATCH inside MULTI is not allowed")
+	}
+	p, elsewhere := s.srv.engine.Route(s.srv.table.Lookup(a[0]), a)
+	if elsewhere != nil {
+		return *elsewhere
+	}
+	if s.watched == nil {
+		s.watched = &watchSet{partition: p}
+	}
+	if s.watched.partition != p {
+		return reply.Error("CROSSSLOT Keys in request don't hash to the same slot")
+	}
+	for _, key := range a[1:] {
+		p.Watch(key, &s.watched.watch)
+	}
+	return reply.OK()
+}
+
+// UNWATCH
+func unwatch(s *Session, _ Args) reply.Reply {
+	s.unwatch()
+	return reply.OK()
+}
+
+// EXEC
+func exec(s *Session, _ Args) reply.Reply {
+	m := &s.multi
+	switch {
+	case !m.open:
+		return reply.Error("ERR EXEC without MULTI")
+	case m.spoiled:
+		s.discard()
+		return reply.Error("EXECABORT Transaction discarded because of previous errors.")
+	}
+	result := s.transact(m.queue, m.writes)
+	s.outcome = result
+	return result.Reply
+}
+
+// transact runs the queued commands and ends the transaction.
+func (s *Session) transact(queue []queued, writes bool) Result {
+	p, elsewhere := s.home(queue)
+	if elsewhere != nil {
+		s.discard()
+		return Result{Reply: *elsewhere}
+	}
+	u := &unit{s: s, queue: queue, replies: make([]reply.Reply, len(queue)), took: make([]time.Duration, len(queue))}
+	var err error
+	if p != nil {
+		u.wait, err = u.run(p, writes)
+	}
+	s.discard()
+	switch {
+	case err != nil:
+		return s.failed(err)
+	case u.aborted:
+		return Result{Reply: reply.NullArray(), Wait: u.wait}
+	default:
+		return u.finish(0)
+	}
+}
+
+// home returns the one partition that a transaction's keys belong to, nil when it touches none.
+func (s *Session) home(queue []queued) (Partition, *reply.Reply) {
+	var home Partition
+	if s.watched != nil {
+		home = s.watched.partition
+	}
+	for i := range queue {
+		q := &queue[i]
+		if !q.row.data() {
+			continue
+		}
+		p, elsewhere := s.srv.engine.Route(q.row, q.args)
+		if elsewhere != nil {
+			return nil, elsewhere
+		}
+		if home != nil && home != p {
+			crossed := reply.Error("CROSSSLOT Keys in request don't hash to the same slot")
+			return nil, &crossed
+		}
+		home = p
+	}
+	return home, nil
+}
+
+// unit is a transaction that runs: all its commands on data in one Tx (I8), or in one View when none writes.
+type unit struct {
+	s       *Session
+	queue   []queued
+	replies []reply.Reply
+	took    []time.Duration
+	aborted bool // a watched key has changed
+	wait    Wait
+	close   bool
+}
+
+func (u *unit) run(p Partition, writes bool) (Wait, error) {
+	if writes {
+		return p.Update(u)
+	}
+	return p.View(u)
+}
+
+// Origin is the session's id.
+func (u *unit) Origin() uint64 { return u.s.id }
+
+// Read runs the transaction on v.
+func (u *unit) Read(v *keyspace.View) { u.each(v, nil) }
+
+// Write runs the transaction on tx.
+func (u *unit) Write(tx *keyspace.Tx) { u.each(&tx.View, tx) }
+
+func (u *unit) each(v *keyspace.View, tx *keyspace.Tx) {
+	if w := u.s.watched; w != nil && w.watch.Dirty(v) {
+		u.aborted = true
+		return
+	}
+	for i := range u.queue {
+		q := &u.queue[i]
+		if !q.row.data() {
+			continue
+		}
+		start := u.s.srv.now()
+		u.replies[i] = u.one(q, v, tx)
+		u.took[i] = u.s.srv.now() - start
+	}
+}
+
+func (u *unit) one(q *queued, v *keyspace.View, tx *keyspace.Tx) reply.Reply {
+	switch {
+	case q.row.Read != nil:
+		return u.s.read(q.row, v, q.args)
+	case q.row.Write != nil:
+		return u.s.write(q.row, tx, q.args)
+	default:
+		snap := v.Snapshot()
+		defer snap.Close()
+		return q.row.Snapshot(snap, q.args)
+	}
+}
+
+// finish runs, from the i-th on, a transaction's commands that need no data, counts all of them and makes the
+// reply. Those commands run after the unit, outside the partition's lock, in their order.
+func (u *unit) finish(i int) Result {
+	u.s.multi.running = true
+	defer func() { u.s.multi.running = false }()
+	for ; i < len(u.queue); i++ {
+		q := &u.queue[i]
+		if !q.row.data() {
+			start := u.s.srv.now()
+			result := u.s.own(q.row, q.args)
+			u.took[i] = u.s.srv.now() - start
+			if result.Later != nil {
+				return u.finishLater(i, result.Later)
+			}
+			u.replies[i] = result.Reply
+			u.close = u.close || result.Close
+		}
+		u.s.account(q.row, q.args, &u.replies[i], u.took[i])
+	}
+	return Result{Reply: reply.Array(u.replies...), Wait: u.wait, Close: u.close}
+}
+
+// finishLater goes on with a transaction after the i-th command, which may block.
+func (u *unit) finishLater(i int, later func(context.Context) Result) Result {
+	return Result{Later: func(ctx context.Context) Result {
+		result := later(ctx)
+		for result.Later != nil {
+			result = result.Later(ctx)
+		}
+		u.replies[i] = result.Reply
+		u.close = u.close || result.Close
+		return u.finish(i + 1)
+	}}
+}

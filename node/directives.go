@@ -1,0 +1,114 @@
+package node
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+// directives is the table of all directives, in the order of the reference; it is never written.
+var directives = []Directive{
+	{Name: "bind", Default: "127.0.0.1 -::1", Change: Fixed, Many: true,
+		Doc:   "addresses to listen on; '-' before one: do without it if the machine does not have it; other than loopback needs requirepass",
+		codec: bindCodec(func(c *Config) *[]Bind { return &c.Net.Bind })},
+	{Name: "port", Default: "6379", Change: Fixed, Doc: "TCP port for clients; 0: any free port",
+		codec: integer(0, 65535, func(c *Config) *int64 { return &c.Net.Port })},
+	{Name: "tcp-backlog", Default: "511", Change: Fixed, Doc: "connections that may wait to be accepted",
+		codec: integer(0, math.MaxInt32, func(c *Config) *int64 { return &c.Net.Backlog })},
+	{Name: "tcp-keepalive", Default: "300", Doc: "seconds of silence after which a connection is probed; 0: never",
+		codec: interval(time.Second, math.MaxInt32, func(c *Config) *time.Duration { return &c.Net.KeepAlive })},
+	{Name: "timeout", Default: "0", Doc: "seconds after which an idle client is disconnected; 0: never",
+		codec: interval(time.Second, math.MaxInt32, func(c *Config) *time.Duration { return &c.Net.IdleTimeout })},
+
+	{Name: "requirepass", Default: `""`, Doc: "password that clients must give; empty: none",
+		codec: text(func(c *Config) *string { return &c.Access.Password })},
+	{Name: "protected-mode", Default: "yes", Doc: "kept for redis.conf files; other than loopback addresses always need requirepass",
+		codec: yesNo(func(c *Config) *bool { return &c.Access.Protected })},
+	{Name: "enable-debug-command", Default: "no", Change: Fixed, Doc: "who may use DEBUG: no, yes, or local (loopback clients)",
+		codec: choice(func(c *Config) *DebugCommand { return &c.Access.DebugCommand }, DebugNo, DebugYes, DebugLocal)},
+
+	{Name: "maxclients", Default: "10000", Doc: "clients connected at the same time",
+		codec: integer(1, math.MaxUint32, func(c *Config) *int64 { return &c.Clients.Max })},
+	{Name: "proto-max-bulk-len", Default: "512mb", Doc: "largest single argument",
+		codec: memory(1<<20, func(c *Config) *int64 { return &c.Clients.BulkBytes })},
+	{Name: "client-query-buffer-limit", Default: "1gb", Doc: "unread input that one client may pile up",
+		codec: memory(1<<20, func(c *Config) *int64 { return &c.Clients.QueryBytes })},
+	{Name: "client-output-buffer-limit", Many: true,
+		Default: "normal 1gb 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
+		Doc:     "unread replies that one client may pile up: CLASS HARD SOFT SOFT-SECONDS, classes normal, replica, pubsub; 0: no limit",
+		codec:   outputCodec(func(c *Config) *OutputLimits { return &c.Clients.Output })},
+	{Name: "maxmemory-clients", Default: "5%", Doc: "buffers of all clients together, in bytes or as a percentage of the memory available; 0: no limit",
+		codec: share(func(c *Config) *Share { return &c.Clients.Memory })},
+	{Name: "tracking-table-max-keys", Default: "1000000", Doc: "keys remembered for CLIENT TRACKING; 0: no limit",
+		codec: integer(0, math.MaxInt64, func(c *Config) *int64 { return &c.Clients.TrackedKeys })},
+
+	{Name: "appendfsync", Default: "always", Change: Fixed, Doc: "when the log is forced to the disk: always (before the reply), everysec, or no (when the system likes)",
+		codec: choice(func(c *Config) *SyncMode { return &c.Log.Sync }, SyncEverySec, SyncAlways, SyncNo)},
+	{Name: "appendonly", Default: "yes", Doc: "always yes",
+		codec: only("yes", "the log is always on: only yes is possible")},
+	{Name: "save", Default: `""`, Many: true, Doc: "always empty: the log keeps every write",
+		codec: only("", "the log keeps every write and there are no snapshots to schedule: only \"\" is possible")},
+	{Name: "partitions", Default: "1", Change: Fixed, Doc: "partitions of the key space; a lone node has 1",
+		codec: integer(1, 1, func(c *Config) *int64 { return &c.Log.Partitions })},
+	{Name: "log-retention-seconds", Default: "3600", Change: Fixed, Doc: "how long records stay in the log after the state has them, within log-retention-bytes",
+		codec: interval(time.Second, math.MaxInt32, func(c *Config) *time.Duration { return &c.Log.Retention })},
+	{Name: "log-retention-bytes", Default: "1gb", Change: Fixed, Doc: "how much log is kept after the state has it, within log-retention-seconds",
+		codec: memory(0, func(c *Config) *int64 { return &c.Log.RetentionBytes })},
+	{Name: "log-max-bytes", Default: "0", Change: Fixed, Doc: "size of the log at which writes are refused; 0: no limit",
+		codec: memory(0, func(c *Config) *int64 { return &c.Log.MaxBytes })},
+	{Name: "min-free-disk", Default: "64mb", Doc: "free disk space below which writes are refused",
+		codec: memory(0, func(c *Config) *int64 { return &c.Log.MinFreeDisk })},
+	{Name: "max-unit-size", Default: "1gb", Change: Fixed, Doc: "largest command or transaction, in bytes of what it changes",
+		codec: memory(1<<20, func(c *Config) *int64 { return &c.Log.MaxUnitBytes })},
+	{Name: "commit-delay-us", Default: "100", Change: Fixed, Doc: "microseconds to gather commands for a record when appendfsync is everysec or no",
+		codec: interval(time.Microsecond, 1_000_000, func(c *Config) *time.Duration { return &c.Log.CommitDelay })},
+
+	{Name: "state-flush-seconds", Default: "60", Change: Fixed, Doc: "how often the state is brought to the disk, so that the log can be trimmed; 0: only when the memtable is full",
+		codec: interval(time.Second, math.MaxInt32, func(c *Config) *time.Duration { return &c.State.FlushEvery })},
+	{Name: "row-cache-size", Default: "64mb", Change: Fixed, Doc: "memory for keys read lately",
+		codec: memory(0, func(c *Config) *int64 { return &c.State.RowCacheBytes })},
+	{Name: "block-cache-size", Default: "64mb", Change: Fixed, Doc: "memory for blocks of the state's files",
+		codec: memory(0, func(c *Config) *int64 { return &c.State.BlockCacheBytes })},
+	{Name: "memtable-size", Default: "64mb", Change: Fixed, Doc: "memory for changes that are not in the state's files yet",
+		codec: memory(1<<20, func(c *Config) *int64 { return &c.State.MemtableBytes })},
+	{Name: "maxmemory", Default: "0", Doc: "always 0: keys live on the disk",
+		codec: only("0", "keys live on the disk and are not bounded by memory: only 0 is possible (see min-free-disk)")},
+	{Name: "maxmemory-policy", Default: "noeviction", Doc: "always noeviction",
+		codec: only("noeviction", "keys are never evicted: only noeviction is possible")},
+
+	{Name: "dir", Default: "./data", Change: Protected, Doc: "data directory; it is made when it is not there",
+		codec: path(func(c *Config) *string { return &c.Server.Dir })},
+	{Name: "logfile", Default: `""`, Change: Fixed, Doc: "file for messages; empty: standard error",
+		codec: path(func(c *Config) *string { return &c.Server.LogFile })},
+	{Name: "loglevel", Default: "notice", Doc: "messages to write: debug, verbose, notice or warning",
+		codec: choice(func(c *Config) *Verbosity { return &c.Server.Verbosity }, VerbosityDebug, VerbosityVerbose, VerbosityNotice, VerbosityWarning)},
+	{Name: "hz", Default: "10", Change: Fixed, Doc: "rounds of housekeeping (expiry, idle clients) a second, 1 to 500",
+		codec: frequency(func(c *Config) *int64 { return &c.Server.Hz })},
+	{Name: "databases", Default: "1", Change: Fixed, Doc: "always 1",
+		codec: only("1", "there is one database: only 1 is possible")},
+	{Name: "cluster-enabled", Default: "no", Change: Fixed, Doc: "always no in this version",
+		codec: only("no", "cluster mode is not part of this version: only no is possible")},
+	{Name: "slowlog-log-slower-than", Default: "10000", Doc: "microseconds from which on a command is in SLOWLOG; 0: every command; -1: none",
+		codec: integer(-1, math.MaxInt64, func(c *Config) *int64 { return &c.Server.SlowlogMicros })},
+	{Name: "slowlog-max-len", Default: "128", Doc: "commands that SLOWLOG remembers",
+		codec: integer(0, math.MaxInt64, func(c *Config) *int64 { return &c.Server.SlowlogLen })},
+	{Name: "latency-monitor-threshold", Default: "0", Doc: "milliseconds from which on LATENCY remembers an event; 0: none",
+		codec: interval(time.Millisecond, math.MaxInt64/int64(time.Millisecond), func(c *Config) *time.Duration { return &c.Server.LatencyThreshold })},
+	{Name: "latency-tracking", Default: "yes", Doc: "keep a histogram of latencies per command",
+		codec: yesNo(func(c *Config) *bool { return &c.Server.LatencyTracking })},
+	{Name: "latency-tracking-info-percentiles", Default: "50 99 99.9", Many: true, Doc: "percentiles of latencies that INFO shows",
+		codec: percentiles(func(c *Config) *[]float64 { return &c.Server.LatencyPercentiles })},
+}
+
+// Directives returns all directives in the order of the reference.
+func Directives() []Directive { return append([]Directive(nil), directives...) }
+
+// lookup finds a directive by its name in any case, or returns nil.
+func lookup(name string) *Directive {
+	for i := range directives {
+		if strings.EqualFold(directives[i].Name, name) {
+			return &directives[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package node
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"shiplog/node/commands"
+	"shiplog/node/reply"
+	"shiplog/partitions"
+	"shiplog/partitions/keyspace"
+)
+
+// solo is the node's one partition as the command layer wants it.
+type solo struct{ *partitions.Partition }
+
+// View runs a reading command.
+func (s solo) View(r commands.Reader) (commands.Wait, error) {
+	return waitFor(s.Partition.View(r))
+}
+
+// Update runs a writing command or transaction.
+func (s solo) Update(w commands.Writer) (commands.Wait, error) {
+	return waitFor(s.Partition.Update(w))
+}
+
+// Snapshot returns the partition as it is now.
+func (s solo) Snapshot() (*keyspace.Snapshot, commands.Wait, error) {
+	snap, c, err := s.Partition.Snapshot()
+	wait, err := waitFor(c, err)
+	return snap, wait, err
+}
+
+// waitFor keeps a Commit that is not there from becoming a Wait that is.
+func waitFor(c *partitions.Commit, err error) (commands.Wait, error) {
+	if c == nil {
+		return nil, err
+	}
+	return c, err
+}
+
+// engine is what the command layer sees of a node that holds all keys in one partition.
+type engine struct {
+	node *Node
+	all  commands.Partition
+}
+
+var _ commands.Engine = (*engine)(nil)
+
+// Route says that every key is here.
+func (e *engine) Route(*commands.Row, commands.Args) (commands.Partition, *reply.Reply) {
+	return e.all, nil
+}
+
+// ErrorReply words what a partition could not do. Only what is known not to be done gets a reply.
+func (e *engine) ErrorReply(err error) (r reply.Reply, final bool) {
+	switch {
+	case errors.Is(err, partitions.ErrRefused):
+		return reply.Errorf("MISCONF %v: writes are refused until there is space again, reads go on", err), false
+	case errors.Is(err, partitions.ErrTooLarge):
+		return reply.Errorf("ERR %v: raise max-unit-size or write less at once; nothing was done", err), false
+	case errors.Is(err, partitions.ErrNotServing):
+		return reply.Error("LOADING shiplog is loading the dataset in memory or stopping"), false
+	default:
+		return reply.Reply{}, true
+	}
+}
+
+// Sync makes everything that is acknowledged durable, log and state.
+func (e *engine) Sync(ctx context.Context) error {
+	if err := e.node.syncLog(ctx); err != nil {
+		return err
+	}
+	return e.node.partition.Checkpoint(ctx)
+}
+
+// StartSync begins a Sync in the background and tells whether none was under way.
+func (e *engine) StartSync() bool {
+	if !e.node.syncing.CompareAndSwap(false, true) {
+		return false
+	}
+	e.node.syncs <- struct{}{} // has room: only one Sync is under way
+	return true
+}
+
+// backgroundSyncs does what StartSync begins.
+func (e *engine) backgroundSyncs(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.node.syncs:
+		}
+		if err := e.Sync(ctx); err != nil && ctx.Err() == nil {
+			e.node.log.Error("background saving failed", "error", err)
+		}
+		e.node.syncing.Store(false)
+	}
+}
+
+// SetActiveExpire turns the removal of expired keys on or off.
+func (e *engine) SetActiveExpire(on bool) { e.node.partition.SetActiveExpire(on) }
+
+// SyncLog makes the log durable as far as it is acknowledged. A lone node has no replicas to ask.
+func (e *engine) SyncLog(ctx context.Context, _ uint64, _ int) (local, others int) {
+	if err := e.node.syncLog(ctx); err != nil {
+		return 0, 0
+	}
+	return 1, 0
+}
+
+// Shutdown ends the node's Run.
+func (e *engine) Shutdown(commands.ShutdownMode) error {
+	e.node.stop(errShutdown)
+	return nil
+}
+
+// AbortShutdown cannot take a shutdown back: nothing of it waits.
+func (e *engine) AbortShutdown() bool { return false }
+
+// Facts describes the node.
+func (e *engine) Facts() commands.Facts {
+	n := e.node
+	s := n.partition.Status()
+	c := n.settings.Config()
+	f := commands.Facts{
+		Keyspace: commands.KeyspaceFacts{
+			Keys: s.Keys, Volatile: s.Volatile, Hits: s.Tally.Hits, Misses: s.Tally.Misses, Expired: s.Tally.Expired,
+			StateBytes: int64(s.StateBytes), LastFlush: time.UnixMilli(s.FlushedMS),
+			Dirty: int64(s.Tail.Seq - s.Durable.Seq), WatchedKeys: int64(s.Hot.Watched), HotKeys: int64(s.Hot.Keys),
+		},
+		Log: commands.LogFacts{
+			FirstSeq: uint64(s.Trimmed), LastSeq: uint64(s.Tail.Seq), AppliedSeq: uint64(s.Applied),
+			DurableSeq: uint64(s.Durable.Seq), Epoch: uint64(s.Tail.Epoch),
+			Incarnation: hex.EncodeToString(s.Tail.Incarnation[:]), Durability: string(c.Log.Sync),
+			PendingBytes: int64(s.Pending), Records: int64(s.Records), AppendedBytes: int64(s.AppendedBytes),
+		},
+		Memory: n.memoryFacts(&s),
+		Node: commands.NodeFacts{
+			Partitions: 1, ConfigFile: c.File, Executable: executable(), TCPPort: n.port(),
+		},
+	}
+	if s.InFlight {
+		f.Log.PendingRecords = 1
+	}
+	if s.Refusal != nil {
+		f.Node.WritesRefused = fmt.Sprint(s.Refusal)
+	}
+	return f
+}

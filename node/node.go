@@ -1,0 +1,242 @@
+package node
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"shiplog/embedded"
+	"shiplog/node/commands"
+	"shiplog/node/resp"
+	"shiplog/partitions"
+	"shiplog/partitions/keyspace"
+	"shiplog/wal/jetstream"
+)
+
+// How long the parts of a clean stop may take: together they stay below the five seconds that a stop is promised to take.
+const (
+	stopClients   = 2 * time.Second // commands that are running finish, replies leave
+	stopUndecided = 3 * time.Second // after that, records whose outcome is unknown are given up as such
+)
+
+// errShutdown ends a Run because a client asked for it; errNoClients because no clients can be served any more.
+var (
+	errShutdown  = errors.New("a client asked for shutdown")
+	errNoClients = errors.New("clients are served no more")
+)
+
+// Node is one shiplog server: its log, its state and its clients.
+type Node struct {
+	cfg       *Config
+	settings  *Settings
+	log       *slog.Logger
+	dir       *DataDir
+	listeners []net.Listener
+	nats      *embedded.Server
+	wal       *jetstream.Log
+	partition *partitions.Partition
+	commands  *commands.Server
+	front     *resp.Server
+	engine    *engine
+	ready     chan struct{}
+	syncs     chan struct{} // a Sync to be done in the background
+	syncing   atomic.Bool
+	stop      context.CancelCauseFunc
+	closing   sync.Once
+	closed    error
+}
+
+// Open takes everything that the node needs: the addresses to listen on, the data directory, the log and
+// the state. It serves nobody before Run. Nothing is created when an address or the directory is in use.
+// After an error nothing is left open.
+func Open(cfg *Config, log *slog.Logger) (*Node, error) {
+	n := &Node{cfg: cfg, settings: NewSettings(cfg), log: log, ready: make(chan struct{}), syncs: make(chan struct{}, 1)}
+	n.stop = func(error) {}
+	for _, step := range []func() error{n.openListeners, n.openDirectory, n.openLog, n.openState} {
+		if err := step(); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+	}
+	n.openFront()
+	return n, nil
+}
+
+func (n *Node) openListeners() (err error) {
+	n.listeners, err = Listen(n.cfg)
+	return err
+}
+
+func (n *Node) openDirectory() (err error) {
+	n.dir, err = OpenDataDir(n.cfg.Server.Dir)
+	return err
+}
+
+func (n *Node) openLog() (err error) {
+	n.nats, err = embedded.Open(embedded.Config{
+		Dir:    n.dir.LogDir(),
+		Name:   "shiplog-" + hex.EncodeToString(n.dir.NodeID[:4]),
+		Sync:   embedded.Sync(n.cfg.Log.Sync),
+		Logger: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.wal, err = jetstream.Open(context.Background(), n.logConfig())
+	return err
+}
+
+// logConfig is the log of the only partition.
+func (n *Node) logConfig() jetstream.Config {
+	return jetstream.Config{Connect: n.nats.Connect, Dial: n.nats.Dial, MaxBytes: n.cfg.Log.MaxBytes}
+}
+
+func (n *Node) openState() (err error) {
+	c := n.cfg
+	delay := c.Log.CommitDelay
+	if c.Log.Sync == SyncAlways {
+		delay = 0 // the disk sets the pace
+	}
+	n.partition, err = partitions.Open(partitions.Config{
+		Dir: n.dir.StateDir(0),
+		Store: keyspace.Options{
+			BlockCache: c.State.BlockCacheBytes, MemTable: uint64(c.State.MemtableBytes), HotSet: c.State.RowCacheBytes,
+			Logger:  pebbleLogger{n.log},
+			Touched: n.touched,
+		},
+		Log:         n.wal,
+		Node:        n.dir.NodeID,
+		MaxUnit:     int(c.Log.MaxUnitBytes),
+		CommitDelay: delay,
+		ApplyEvery:  applyEvery,
+		FlushEvery:  flushEvery(c.State.FlushEvery),
+		ExpireEvery: time.Second / time.Duration(max(1, c.Server.Hz)),
+		Retention:   partitions.Retention{Age: c.Log.Retention, Bytes: uint64(c.Log.RetentionBytes)},
+		Event:       n.event,
+	})
+	return err
+}
+
+// flushEvery is the time between two flushes of the state; without one only a full memtable leads to a flush.
+func flushEvery(asked time.Duration) time.Duration {
+	if asked == 0 {
+		return math.MaxInt64
+	}
+	return asked
+}
+
+// applyEvery is the least time between two batches into Pebble: keys written often within it cost one row.
+const applyEvery = 5 * time.Millisecond
+
+func (n *Node) openFront() {
+	n.engine = &engine{node: n, all: solo{n.partition}}
+	n.commands = commands.NewServer(commands.Config{Engine: n.engine, Settings: n.settings, Version: Version})
+	n.front = resp.New(n.frontConfig())
+}
+
+// touched passes on which keys change to those clients that track them.
+func (n *Node) touched(key []byte, origin uint64) {
+	if n.commands.TrackingActive() {
+		n.commands.Touched(key, origin)
+	}
+}
+
+// event tells operators what a partition has to say.
+func (n *Node) event(e partitions.Event) {
+	if e.Err != nil {
+		n.log.Error(e.Text, "error", e.Err)
+		return
+	}
+	n.log.Warn(e.Text)
+}
+
+// Ready is closed when the node accepts connections.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Addr is the first address that the node listens on.
+func (n *Node) Addr() string { return n.listeners[0].Addr().String() }
+
+// Run recovers the state and serves clients until ctx ends or a client asks for shutdown: then it stops accepting, finishes
+// what is running, makes the state durable and returns nil. Any other return tells why the node could not go on.
+// The goroutines of the node are the ones below.
+func (n *Node) Run(ctx context.Context) error {
+	ctx, n.stop = context.WithCancelCause(ctx)
+	defer n.stop(nil)
+	serving, endServing := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer endServing(nil)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.partition.Run(serving) })
+	g.Go(func() error { return n.nats.Run(ctx) })
+	g.Go(func() error { return n.watchDisk(ctx) })
+	g.Go(func() error { return n.engine.backgroundSyncs(ctx) })
+	g.Go(func() error { return n.giveUp(ctx, serving) })
+	g.Go(func() error {
+		defer endServing(errNoClients)
+		return n.serveClients(ctx)
+	})
+	return g.Wait()
+}
+
+// serveClients accepts connections once the partition is ready.
+func (n *Node) serveClients(ctx context.Context) error {
+	select {
+	case <-n.partition.Ready():
+	case <-ctx.Done():
+		return nil
+	}
+	close(n.ready)
+	return n.front.Run(ctx)
+}
+
+// giveUp closes the log when a stop waits too long for it: what is undecided then stays so.
+func (n *Node) giveUp(ctx, serving context.Context) error {
+	<-ctx.Done()
+	<-serving.Done()
+	limit := time.AfterFunc(stopUndecided, func() { _ = n.wal.Close() })
+	defer limit.Stop()
+	n.partition.AwaitEnd()
+	return nil
+}
+
+// Close gives everything back. Run must have returned. Closing again does nothing.
+func (n *Node) Close() error {
+	n.closing.Do(func() {
+		var errs []error
+		for _, l := range n.listeners {
+			_ = l.Close() // the front has closed it already if it ran
+		}
+		if n.partition != nil {
+			errs = append(errs, n.partition.Close())
+		}
+		if n.wal != nil {
+			errs = append(errs, n.wal.Close())
+		}
+		if n.nats != nil {
+			errs = append(errs, n.nats.Close())
+		}
+		if n.dir != nil {
+			errs = append(errs, n.dir.Close())
+		}
+		n.closed = errors.Join(errs...)
+	})
+	return n.closed
+}
+
+// syncLog makes every acknowledged record durable.
+func (n *Node) syncLog(ctx context.Context) error {
+	if n.cfg.Log.Sync == SyncAlways {
+		return nil // it is, before it is acknowledged
+	}
+	if err := n.nats.SyncNow(ctx); err != nil {
+		return fmt.Errorf("make the log durable: %w", err)
+	}
+	return nil
+}

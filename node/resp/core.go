@@ -1,0 +1,233 @@
+package resp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"shiplog/node/commands"
+	"shiplog/node/reply"
+)
+
+// Session runs the commands of one connection. Its methods but Close are called by one goroutine at a time.
+type Session interface {
+	// Do runs one command. a and what it points to are valid until Do returns.
+	Do(a commands.Args) commands.Result
+	// Proto is the protocol version of the next reply, 2 or 3.
+	Proto() int
+	// Authenticated tells whether the client may send more than little.
+	Authenticated() bool
+	// Close ends the session. It is called once, after the last Do.
+	Close()
+}
+
+// Peer is where a connection goes.
+type Peer struct{ Remote, Local net.Addr }
+
+// Handler makes the sessions of new connections.
+type Handler interface {
+	// Connect begins a session over t. With a reply instead, that is sent and the connection closed.
+	Connect(t commands.Transport, peer Peer) (Session, *reply.Reply)
+}
+
+// Causes of the end of a Later's context.
+var (
+	// ErrGone says that the client has closed its side of the connection, or was disconnected.
+	ErrGone = errors.New("resp: the client is gone")
+	// ErrStopping says that the server is stopping.
+	ErrStopping = errors.New("resp: the server is stopping")
+)
+
+// step is what a batch needs next, after what it has encoded is sent.
+type step uint8
+
+const (
+	stepRead  step = iota // all complete commands have run
+	stepMore              // there may be more commands, but the output is full
+	stepLater             // the command in later must run before any other
+	stepClose             // nothing: the connection ends
+)
+
+// core is a connection without its socket: the bytes that came, the session, and the replies that go. It belongs
+// to one goroutine, apart from outbox, facts and what is atomic.
+type core struct {
+	srv    *Server
+	sess   Session
+	in     parser
+	out    output
+	outbox outbox
+	facts  facts
+	later  func(context.Context) commands.Result
+	proto  int
+	authed bool
+	member member
+	host   string // the other side's IP address, or ""
+	born   int64  // by the server's coarse clock
+}
+
+// facts are what other goroutines may know of a connection.
+type facts struct {
+	query, output atomic.Int64 // bytes held
+	active        atomic.Int64 // when the last batch ran, by the server's coarse clock
+	softSince     atomic.Int64 // since when the output is above its soft limit; 0: it is not
+	blocked       atomic.Bool  // a Later runs
+	pushed        atomic.Bool  // a push was sent: it may be idle for long
+	authed        atomic.Bool
+}
+
+// outbox holds the pushes that have not joined the output. The mutex guards buf.
+type outbox struct {
+	filled atomic.Bool
+	proto  atomic.Int32
+	mu     sync.Mutex
+	buf    []byte
+}
+
+// put encodes a push and returns how many bytes wait.
+func (b *outbox) put(r *reply.Reply) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf = AppendReply(b.buf, r, int(b.proto.Load()))
+	b.filled.Store(true)
+	return len(b.buf)
+}
+
+// drain appends the pushes to dst.
+func (b *outbox) drain(dst []byte) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	dst = append(dst, b.buf...)
+	b.buf = b.buf[:0]
+	if cap(b.buf) > keepOutput {
+		b.buf = nil
+	}
+	b.filled.Store(false)
+	return dst
+}
+
+func (c *core) begin(srv *Server, m member) {
+	c.srv, c.member, c.in, c.proto, c.born = srv, m, newParser(), 2, srv.now.Load()
+	c.out.keepBig = true
+	c.outbox.proto.Store(2)
+	c.facts.active.Store(srv.now.Load())
+}
+
+// run executes the commands that are complete.
+func (c *core) run(lim *Limits) step {
+	b := lim.bounds(c.authenticated())
+	for {
+		if n := c.out.size(); n >= maxBatch || n >= maxBatchUnauth && !c.authed {
+			return stepMore
+		}
+		args, err := c.in.next(b)
+		if err != nil {
+			r := reply.Error(err.Error())
+			c.out.add(&r, c.proto, nil)
+			return stepClose
+		}
+		if args == nil {
+			return c.readOn(lim)
+		}
+		if st := c.accept(c.sess.Do(args), lim); st != stepRead {
+			return st
+		}
+		if !b.authed {
+			b.authed = c.authenticated()
+		}
+	}
+}
+
+// readOn tells whether the command that is arriving may go on to arrive.
+func (c *core) readOn(lim *Limits) step {
+	c.in.forget()
+	if c.in.end-c.in.start > lim.query(c.authed) {
+		return stepClose
+	}
+	return stepRead
+}
+
+// accept takes the result of a command.
+func (c *core) accept(res commands.Result, lim *Limits) step {
+	c.syncProto()
+	c.join() // pushes that the command made stand before its reply
+	if res.Later != nil {
+		c.later = res.Later
+		return stepLater
+	}
+	c.out.add(&res.Reply, c.proto, res.Wait)
+	if hard := lim.Normal.Hard; hard > 0 && int64(c.out.pending()) > hard {
+		c.out.drop()
+		return stepClose
+	}
+	if res.Close {
+		return stepClose
+	}
+	return stepRead
+}
+
+// syncProto takes over the protocol version that the session has chosen.
+func (c *core) syncProto() {
+	if p := c.sess.Proto(); p != c.proto {
+		c.proto = p
+		c.outbox.proto.Store(int32(p))
+	}
+}
+
+// authenticated asks the session, and tells the server when the answer has become yes.
+func (c *core) authenticated() bool {
+	authed := c.sess.Authenticated()
+	if authed != c.authed {
+		c.authed = authed
+		c.facts.authed.Store(authed)
+		c.srv.countUnauth(c, !authed)
+	}
+	return authed
+}
+
+// account tells the others what the connection holds now.
+func (c *core) account(lim *Limits) {
+	query, output := int64(c.in.bytesHeld()), int64(cap(c.out.buf)+c.out.bigBytes)
+	grown := query - c.facts.query.Load() + output - c.facts.output.Load()
+	if grown != 0 {
+		c.facts.query.Store(query)
+		c.facts.output.Store(output)
+		c.srv.addMemory(grown, lim)
+	}
+	over := lim.Normal.Soft > 0 && int64(c.out.pending()) > lim.Normal.Soft
+	if since := c.facts.softSince.Load(); over != (since != 0) {
+		since = 0
+		if over {
+			since = c.srv.now.Load()
+		}
+		c.facts.softSince.Store(since)
+	}
+}
+
+// push queues a push. With ok false too much waits already, and the connection must end.
+func (c *core) push(r *reply.Reply) (ok bool) {
+	n := c.outbox.put(r)
+	c.facts.pushed.Store(true)
+	hard := c.srv.cfg.Limits().PubSub.Hard
+	return hard <= 0 || int64(n) <= hard
+}
+
+// join puts the pushes behind the replies.
+func (c *core) join() {
+	if c.outbox.filled.Load() {
+		c.out.buf = c.outbox.drain(c.out.buf)
+	}
+}
+
+// BufferBytes implements commands.Transport.
+func (c *core) BufferBytes() (query, output int) {
+	return int(c.facts.query.Load()), int(c.facts.output.Load())
+}
+
+// drop forgets what is encoded: the connection ends without it.
+func (o *output) drop() {
+	o.segs = nil
+	o.reset()
+	o.buf, o.vecs = nil, nil
+}

@@ -1,0 +1,211 @@
+package resp
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/tidwall/redcon"
+
+	"shiplog/node/reply"
+)
+
+// bigBulk is the size from which a bulk string is not copied into the output but written from where it is. That
+// may be an argument: nothing is read into a connection's own buffer before its output is sent, and a buffer that is
+// lent is too small to hold one.
+const bigBulk = 64 << 10
+
+// AppendReply appends r to dst as redis-server 7.0 would send it in protocol version proto (2 or 3).
+func AppendReply(dst []byte, r *reply.Reply, proto int) []byte {
+	e := encoder{buf: dst}
+	e.reply(r, proto)
+	return e.buf
+}
+
+// encoder collects encoded replies: buf, with the contents of bigs to be inserted where they say.
+type encoder struct {
+	buf      []byte
+	bigs     []big
+	bigBytes int
+	keepBig  bool // big bulk strings may be kept by reference
+}
+
+// big is a bulk string that belongs before offset at of the encoder's buf.
+type big struct {
+	at    int
+	bytes []byte
+}
+
+func (e *encoder) reply(r *reply.Reply, proto int) {
+	switch r.Kind {
+	case reply.None:
+	case reply.KindStatus:
+		e.line('+', r.Text)
+	case reply.KindError:
+		e.buf = redcon.AppendError(e.buf, r.Text)
+	case reply.KindInt:
+		e.buf = redcon.AppendInt(e.buf, r.Int)
+	case reply.KindBulk:
+		e.bulk(r)
+	case reply.KindArray:
+		e.elems('*', r.Elems, proto)
+	default:
+		if proto >= 3 {
+			e.reply3(r)
+		} else {
+			e.reply2(r)
+		}
+	}
+}
+
+// reply2 encodes the kinds that RESP2 does not have as what stands in for them.
+func (e *encoder) reply2(r *reply.Reply) {
+	switch r.Kind {
+	case reply.KindNull:
+		e.buf = redcon.AppendNull(e.buf)
+	case reply.KindNullArray:
+		e.buf = append(e.buf, "*-1\r\n"...)
+	case reply.KindDouble:
+		var text [32]byte
+		e.buf = redcon.AppendBulk(e.buf, appendDouble(text[:0], r.Float()))
+	case reply.KindBigNumber, reply.KindVerbatim:
+		e.bulk(r)
+	case reply.KindBool:
+		e.buf = redcon.AppendInt(e.buf, r.Int)
+	case reply.KindMap, reply.KindSet, reply.KindPush:
+		e.elems('*', r.Elems, 2)
+	default:
+		panic("resp: a reply of no known kind")
+	}
+}
+
+func (e *encoder) reply3(r *reply.Reply) {
+	switch r.Kind {
+	case reply.KindNull, reply.KindNullArray:
+		e.buf = append(e.buf, "_\r\n"...)
+	case reply.KindDouble:
+		e.buf = append(e.buf, ',')
+		e.buf = append(appendDouble(e.buf, r.Float()), '\r', '\n')
+	case reply.KindBigNumber:
+		e.line('(', r.Text)
+	case reply.KindBool:
+		if r.Int != 0 {
+			e.buf = append(e.buf, "#t\r\n"...)
+		} else {
+			e.buf = append(e.buf, "#f\r\n"...)
+		}
+	case reply.KindVerbatim:
+		e.header('=', len("txt:")+len(r.Bytes)+len(r.Text))
+		e.buf = append(e.buf, "txt:"...)
+		e.buf = append(append(e.buf, r.Bytes...), r.Text...)
+		e.buf = append(e.buf, '\r', '\n')
+	case reply.KindMap:
+		e.elemsOf('%', len(r.Elems)/2, r.Elems, 3)
+	case reply.KindSet:
+		e.elems('~', r.Elems, 3)
+	case reply.KindPush:
+		e.elems('>', r.Elems, 3)
+	default:
+		panic("resp: a reply of no known kind")
+	}
+}
+
+// bulk encodes a bulk string; its content is in Bytes or, when that is nil, in Text.
+func (e *encoder) bulk(r *reply.Reply) {
+	switch {
+	case r.Bytes == nil:
+		e.buf = redcon.AppendBulkString(e.buf, r.Text)
+	case e.keepBig && len(r.Bytes) >= bigBulk:
+		e.header('$', len(r.Bytes))
+		e.bigs = append(e.bigs, big{at: len(e.buf), bytes: r.Bytes})
+		e.bigBytes += len(r.Bytes)
+		e.buf = append(e.buf, '\r', '\n')
+	default:
+		e.buf = redcon.AppendBulk(e.buf, r.Bytes)
+	}
+}
+
+func (e *encoder) elems(mark byte, elems []reply.Reply, proto int) {
+	e.elemsOf(mark, len(elems), elems, proto)
+}
+
+func (e *encoder) elemsOf(mark byte, n int, elems []reply.Reply, proto int) {
+	e.header(mark, n)
+	for i := range elems {
+		e.reply(&elems[i], proto)
+	}
+}
+
+func (e *encoder) header(mark byte, n int) {
+	e.buf = append(e.buf, mark)
+	e.buf = append(strconv.AppendInt(e.buf, int64(n), 10), '\r', '\n')
+}
+
+func (e *encoder) line(mark byte, text string) {
+	e.buf = append(e.buf, mark)
+	e.buf = append(append(e.buf, text...), '\r', '\n')
+}
+
+// size is how many bytes the encoder's content has on the wire.
+func (e *encoder) size() int { return len(e.buf) + e.bigBytes }
+
+// appendDouble formats a double as redis-server 7.0 does, which is C's "%.17g".
+func appendDouble(dst []byte, f float64) []byte {
+	switch {
+	case math.IsInf(f, 1):
+		return append(dst, "inf"...)
+	case math.IsInf(f, -1):
+		return append(dst, "-inf"...)
+	case math.IsNaN(f):
+		return append(dst, "nan"...)
+	case f == 0 && math.Signbit(f):
+		return append(dst, "-0"...)
+	case f == math.Trunc(f) && math.Abs(f) < 1e17:
+		return strconv.AppendInt(dst, int64(f), 10)
+	}
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, f, 'e', 16, 64) // d.dddddddddddddddde±xx: the 17 digits that %.17g begins with
+	exp := exponent(dst[start:])
+	if exp < -4 || exp >= 17 {
+		return trimZeros(dst, start)
+	}
+	dst = strconv.AppendFloat(dst[:start], f, 'f', 16-exp, 64)
+	return trimFraction(dst)
+}
+
+// exponent reads the exponent of a number in the form d.ddde±xx.
+func exponent(text []byte) int {
+	e := len(text) - 1
+	for text[e] != 'e' {
+		e--
+	}
+	n := 0
+	for _, c := range text[e+2:] {
+		n = n*10 + int(c-'0')
+	}
+	if text[e+1] == '-' {
+		return -n
+	}
+	return n
+}
+
+// trimZeros removes the zeros that end the mantissa of the number in text[start:], which has an exponent.
+func trimZeros(text []byte, start int) []byte {
+	e := len(text) - 1
+	for text[e] != 'e' {
+		e--
+	}
+	mantissa := trimFraction(text[start:e])
+	return append(text[:start+len(mantissa)], text[e:]...)
+}
+
+// trimFraction removes the zeros that end a fraction, and a point that has nothing behind it.
+func trimFraction(text []byte) []byte {
+	n := len(text)
+	for text[n-1] == '0' {
+		n--
+	}
+	if text[n-1] == '.' {
+		n--
+	}
+	return text[:n]
+}

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package resp
+
+import "net"
+
+// loops are event loops, which only Linux has here.
+type loops struct{}
+
+func (*loops) open(*Server) error  { return nil }
+func (*loops) adopt(net.Conn) bool { return false }
+func (*loops) close()              {}
