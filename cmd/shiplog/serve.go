@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/signal"
+	"syscall"
+
+	"shiplog/node"
+)
+
+// server is what serve needs of a node.
+type server interface {
+	Run(ctx context.Context) error
+	Ready() <-chan struct{}
+	Addr() string
+	Close() error
+}
+
+// opener opens a node.
+type opener func(c *node.Config, log *slog.Logger) (server, error)
+
+func openNode(c *node.Config, log *slog.Logger) (server, error) {
+	n, err := node.Open(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// streams are where a command writes.
+type streams struct{ out, err io.Writer }
+
+// serve runs a node until it is told to stop. The start lines go to standard output; messages go to standard
+// error or the log file.
+func serve(args []string, open opener, to streams) error {
+	config, err := node.Load(args)
+	if err != nil {
+		return err
+	}
+	messages := &logFile{name: config.Server.LogFile, other: to.err}
+	log := newLogger(config, messages)
+	n, err := open(config, log)
+	if err != nil {
+		return errors.Join(err, messages.Close())
+	}
+	if err := messages.open(); err != nil {
+		return errors.Join(err, n.Close())
+	}
+	announce(to.out, config)
+	err = runUntilSignal(n, to.out)
+	return errors.Join(err, n.Close(), messages.Close())
+}
+
+// announce prints what was started and what it promises.
+func announce(w io.Writer, c *node.Config) {
+	fmt.Fprintln(w, version())
+	fmt.Fprintln(w, "mode: solo, one node with one partition")
+	fmt.Fprintf(w, "durability: appendfsync %s, %s\n", c.Log.Sync, c.Log.Sync.Promise())
+	fmt.Fprintf(w, "data directory: %s\n", c.Server.Dir)
+}
+
+// runUntilSignal runs n until SIGTERM, SIGINT, or its own end. After the first signal the next one has its
+// usual effect, which is to end the process at once.
+func runUntilSignal(n server, out io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	select {
+	case <-n.Ready():
+		fmt.Fprintf(out, "ready to accept connections on %s\n", n.Addr())
+		return <-ended
+	case err := <-ended:
+		return err
+	}
+}
