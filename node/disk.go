@@ -10,21 +10,31 @@ import (
 // diskEvery is how often the free space is looked at: a full second's writes must not fill what is kept free.
 const diskEvery = 100 * time.Millisecond
 
-// watchDisk refuses writes while there is less free space than configured, so that the log and the state never meet
-// a full disk, and allows them again when there is more.
+// healthEvery is after how many looks at the disk the log's server is asked whether it can store.
+const healthEvery = 10
+
+// watchDisk refuses writes while there is less free space than configured, so that the log and the state hardly ever meet
+// a full disk, or while the log's server cannot store, and allows them again by itself.
 func (n *Node) watchDisk(ctx context.Context) error {
 	tick := time.NewTicker(diskEvery)
 	defer tick.Stop()
 	refusing := false
-	for {
+	var health error
+	for round := 0; ; round++ {
+		if round%healthEvery == 0 {
+			health = n.nats.Healthy()
+		}
 		why := lowDisk(n.dir.Path, n.settings.Config().Log.MinFreeDisk)
+		if why == nil {
+			why = health
+		}
 		if (why != nil) != refusing {
 			refusing = why != nil
 			n.partition.Refuse(why)
 			if refusing {
 				n.log.Error("writes are refused", "reason", why)
 			} else {
-				n.log.Warn("writes are taken again: there is space on the disk")
+				n.log.Warn("writes are taken again")
 			}
 		}
 		select {

@@ -19,6 +19,7 @@ import (
 	"shiplog/node/resp"
 	"shiplog/partitions"
 	"shiplog/partitions/keyspace"
+	"shiplog/wal"
 	"shiplog/wal/jetstream"
 )
 
@@ -83,7 +84,7 @@ func (n *Node) openDirectory() (err error) {
 func (n *Node) openLog() (err error) {
 	n.nats, err = embedded.Open(embedded.Config{
 		Dir:    n.dir.LogDir(),
-		Name:   "shiplog-" + hex.EncodeToString(n.dir.NodeID[:4]),
+		Name:   serverName(n.dir.NodeID),
 		Sync:   embedded.Sync(n.cfg.Log.Sync),
 		Logger: n.log,
 	})
@@ -93,6 +94,9 @@ func (n *Node) openLog() (err error) {
 	n.wal, err = jetstream.Open(context.Background(), n.logConfig())
 	return err
 }
+
+// serverName is what the embedded NATS server of a node is called: JetStream wants it to stay the same.
+func serverName(id wal.NodeID) string { return "shiplog-" + hex.EncodeToString(id[:4]) }
 
 // logConfig is the log of the only partition.
 func (n *Node) logConfig() jetstream.Config {

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 
 	"shiplog/embedded"
@@ -15,7 +14,7 @@ import (
 func OpenLog(dir *DataDir, partition int) (log wal.Log, done func() error, err error) {
 	nats, err := embedded.Open(embedded.Config{
 		Dir:  dir.LogDir(),
-		Name: "shiplog-" + hex.EncodeToString(dir.NodeID[:4]),
+		Name: serverName(dir.NodeID),
 		Sync: embedded.SyncAlways,
 	})
 	if err != nil {

@@ -56,7 +56,7 @@ func (p *Partition) send() *message {
 	g := p.open
 	p.flight, p.open = g, p.newGroup()
 	g.end = p.tail
-	if body := g.body(); len(body) > p.partSize {
+	if body := g.body(); len(body) > p.cfg.PartSize {
 		g.rest = body
 		return p.sendPart(g)
 	}
@@ -69,7 +69,7 @@ func (p *Partition) sendPart(g *group) *message {
 	if len(g.rest) == len(g.body()) {
 		part |= wal.PartFirst
 	}
-	n := min(len(g.rest), p.partSize)
+	n := min(len(g.rest), p.cfg.PartSize)
 	if n == len(g.rest) {
 		part |= wal.PartLast
 	}
@@ -87,7 +87,7 @@ func (p *Partition) seal(g *group, part wal.Part, buf []byte) *message {
 		Incarnation: g.end.Incarnation,
 		Epoch:       g.end.Epoch,
 		Index:       g.end.Index + 1,
-		Primary:     p.node,
+		Primary:     p.cfg.Node,
 		CommitMS:    p.now(),
 		Prev:        g.end.Chain,
 	}

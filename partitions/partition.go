@@ -56,40 +56,57 @@ type Event struct {
 
 // Partition is one partition of this node, as its primary. Its methods are safe for concurrent use.
 //
-// mu guards the fields below it and, with few exceptions that its documentation names, the store. The
-// lock is never held while waiting for the log or the disk, but for reads of keys that are not in memory by
+// mu guards gate, pacing, groups and history and, with few exceptions that its documentation names, the
+// store. The lock is never held while waiting for the log or the disk, but for reads of keys that are not in memory by
 // commands that write.
 type Partition struct {
-	cfg      Config
-	log      Log
-	node     wal.NodeID
-	partSize int
-	store    *keyspace.Store
-	ready    chan struct{} // closed when commands are served
-	ended    chan struct{} // closed when Run has returned
-	work     chan struct{} // the applier has something to do
-	timer    *time.Timer   // sends a group that was held back
+	cfg         Config
+	log         Log
+	store       *keyspace.Store
+	ready       chan struct{} // closed when commands are served
+	ended       chan struct{} // closed when Run has returned
+	work        chan struct{} // the applier has something to do
+	keepExpired atomic.Bool   // SetActiveExpire(false)
 
-	keepExpired atomic.Bool // SetActiveExpire(false)
+	mu   sync.Mutex
+	room *sync.Cond // the gate, the backlog or what is applied has changed
+	gate
+	pacing
+	groups
+	history
+}
 
-	mu       sync.Mutex
-	room     *sync.Cond // backlog, resetting or applied has changed
-	serving  bool
-	stopped  error // why the partition ended
-	refusal  error // why writes are refused now
-	reset    error // the log refused a record: the applier is to undo what is not acknowledged
-	clockMS  int64
-	number   uint64 // the newest group begun
-	acked    uint64 // the newest group acknowledged
-	appended uint64 // bytes of all groups acknowledged
-	sentAt   time.Time
-	armed    bool
-	tail     wal.Position // behind the newest acknowledged record
-	open     *group
-	flight   *group
-	queue    []*group // acknowledged, to be applied
-	backlog  int      // bytes of the queue and of what is being applied
-	spare    [][]byte
+// gate says whether commands are let in.
+type gate struct {
+	serving bool
+	stopped error // why the partition ended
+	refusal error // why writes are refused now
+	reset   error // the log refused a record: the applier is to undo what is not acknowledged
+}
+
+// pacing keeps records apart.
+type pacing struct {
+	timer  *time.Timer // sends a group that was held back
+	armed  bool
+	sentAt time.Time
+}
+
+// groups are the records in the making, in flight, and acknowledged but not yet applied.
+type groups struct {
+	clockMS int64
+	number  uint64       // the newest group begun
+	acked   uint64       // the newest group acknowledged
+	tail    wal.Position // behind the newest acknowledged record
+	open    *group
+	flight  *group
+	queue   []*group // acknowledged, to be applied
+	backlog int      // bytes of the queue and of what is being applied
+	spare   [][]byte // buffers for groups
+}
+
+// history is what operators are told.
+type history struct {
+	appended uint64  // bytes of all groups acknowledged
 	atPebble wal.Seq // of the newest record applied
 	trimmed  wal.Seq
 	flushed  time.Time
@@ -104,7 +121,7 @@ func Open(cfg Config) (*Partition, error) {
 		return nil, err
 	}
 	p := &Partition{
-		cfg: cfg, log: cfg.Log, node: cfg.Node, partSize: cfg.PartSize, store: store,
+		cfg: cfg, log: cfg.Log, store: store,
 		ready: make(chan struct{}), ended: make(chan struct{}), work: make(chan struct{}, 1),
 	}
 	p.room = sync.NewCond(&p.mu)

@@ -92,7 +92,7 @@ func (p *Partition) compare(ctx context.Context, at wal.Position) error {
 func (p *Partition) lead(ctx context.Context, at wal.Position, founding bool) error {
 	h := wal.Header{
 		Kind: wal.KindEpoch, Part: wal.PartFirst | wal.PartLast,
-		Incarnation: at.Incarnation, Epoch: at.Epoch + 1, Primary: p.node,
+		Incarnation: at.Incarnation, Epoch: at.Epoch + 1, Primary: p.cfg.Node,
 		CommitMS: max(at.CommitMS, p.cfg.Now().UnixMilli()), Prev: at.Chain,
 	}
 	if founding {

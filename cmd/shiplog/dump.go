@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 
 	"shiplog/node"
 	"shiplog/wal"
@@ -62,84 +61,34 @@ func dump(o dumpOptions, stdout io.Writer) error {
 		return errors.Join(err, dir.Close())
 	}
 	out := bufio.NewWriter(stdout)
-	err = printLog(context.Background(), log, wal.Seq(o.from), printer(out, o.json))
+	err = printLog(context.Background(), log, wal.Seq(o.from), wal.NewPrinter(out, o.json))
 	return errors.Join(err, out.Flush(), closeLog(), dir.Close())
 }
 
-// printLog shows every record from sequence from on, oldest first, and checks that each follows the one before
-// it. The error names the first sequence that does not.
-func printLog(ctx context.Context, log wal.Log, from wal.Seq, show func(entry) error) error {
+// errPrinted ends the reading of a log at the end that it had at first.
+var errPrinted = errors.New("the log is printed")
+
+// printLog prints every record from sequence from on, oldest first, with what is wrong with it, if anything.
+func printLog(ctx context.Context, log wal.Log, from wal.Seq, to *wal.Printer) error {
 	bounds, err := log.Bounds(ctx)
 	if err != nil {
 		return fmt.Errorf("look at the log: %w", err)
 	}
-	reader := dumpReader{parts: wal.NewAssembler(math.MaxInt), fresh: true}
-	for seq := max(from, bounds.First); seq <= bounds.Last; seq++ {
-		message, err := log.Get(ctx, seq)
-		if err != nil {
-			return fmt.Errorf("read sequence %d: %w", seq, err)
-		}
-		found, err := reader.read(seq, message)
-		if err != nil {
-			return fmt.Errorf("sequence %d: %w", seq, err)
-		}
-		if err := show(found); err != nil {
+	from = max(from, bounds.First)
+	if from > bounds.Last {
+		return nil
+	}
+	err = log.Tail(ctx, from, func(seq wal.Seq, message []byte) error {
+		if err := to.Record(seq, message); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// entry is a record as it is shown: Effects are those of the whole body, at its last part.
-type entry struct {
-	seq     wal.Seq
-	record  wal.Record
-	stale   bool
-	effects []wal.Effect
-}
-
-// dumpReader follows a log as every reader does, except that it may begin in its middle.
-type dumpReader struct {
-	position wal.Position
-	parts    *wal.Assembler
-	effects  wal.EffectReader
-	fresh    bool // nothing has been read yet
-	begun    bool // the beginning of a body has been seen
-}
-
-func (d *dumpReader) read(seq wal.Seq, message []byte) (entry, error) {
-	record, err := wal.DecodeRecord(message)
-	if err != nil {
-		return entry{}, err
-	}
-	found := entry{seq: seq, record: record}
-	if d.fresh {
-		d.position, d.fresh = wal.PositionAt(seq, &record), false
-	} else {
-		position, verdict, err := d.position.Next(seq, &record)
-		if err != nil {
-			return entry{}, err
+		if seq == bounds.Last {
+			return errPrinted
 		}
-		d.position, found.stale = position, verdict == wal.Stale
+		return nil
+	})
+	if errors.Is(err, errPrinted) {
+		return nil
 	}
-	d.begun = d.begun || record.Part&wal.PartFirst != 0
-	if found.stale || !d.begun {
-		return found, nil
-	}
-	body, whole, err := d.parts.Add(&record)
-	if err == nil && whole {
-		found.effects, err = d.decode(body)
-	}
-	return found, err
-}
-
-func (d *dumpReader) decode(body []byte) (effects []wal.Effect, err error) {
-	d.effects.Reset(body)
-	for {
-		var e wal.Effect
-		if ok, err := d.effects.Next(&e); err != nil || !ok {
-			return effects, err
-		}
-		effects = append(effects, e)
-	}
+	return err
 }

@@ -71,6 +71,7 @@ var tested = map[string]may{
 	"partitions":    {ours: []string{"wal/waltest", "wal/jetstream", "embedded"}, outside: []string{"github.com/cockroachdb/pebble/v2"}},
 	"shipper":       {ours: []string{"wal/waltest"}},
 	"node":          {ours: []string{"wal/waltest"}},
+	"cmd/shiplog":   {ours: []string{"wal/waltest"}},
 	"node/changes":  {ours: []string{"wal/waltest"}},
 	"node/commands": {ours: []string{"wal", "partitions/slot"}, outside: []string{"github.com/cockroachdb/pebble/v2"}},
 }

@@ -126,7 +126,7 @@ func clientPause(s *Session, a Args) reply.Reply {
 // timeoutOf reads a timeout in milliseconds.
 func timeoutOf(word []byte) (time.Duration, *reply.Reply) {
 	var r reply.Reply
-	n, ok := integer(word)
+	n, ok := parseInt(word)
 	switch {
 	case !ok || n > int64(time.Duration(1<<63-1)/time.Millisecond):
 		r = reply.Error("ERR timeout is not an integer or out of range")
@@ -181,7 +181,7 @@ func clientUnblock(s *Session, a Args) reply.Reply {
 			return reply.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
 		}
 	}
-	id, ok := integer(a[2])
+	id, ok := parseInt(a[2])
 	if !ok {
 		return reply.NotInteger()
 	}

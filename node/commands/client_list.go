@@ -81,7 +81,7 @@ func clientList(s *Session, a Args) reply.Reply {
 	case len(a) > 3 && is(a[2], "id"):
 		sessions = nil
 		for _, word := range a[3:] {
-			id, ok := integer(word)
+			id, ok := parseInt(word)
 			if !ok {
 				return reply.Error("ERR Invalid client ID")
 			}
@@ -150,7 +150,7 @@ func (f *killFilter) parse(a Args) *reply.Reply {
 		value := a[i+1]
 		switch {
 		case is(a[i], "id"):
-			id, ok := integer(value)
+			id, ok := parseInt(value)
 			if !ok || id < 1 {
 				r := reply.Error("ERR client-id should be greater than 0")
 				return &r

@@ -193,7 +193,7 @@ func commandInfo(s *Session, a Args) reply.Reply {
 		if row := s.srv.table.ByFullName(string(name)); row != nil {
 			out = append(out, row.info())
 		} else {
-			out = append(out, reply.NullArray())
+			out = append(out, reply.Null())
 		}
 	}
 	return reply.Array(out...)

@@ -44,7 +44,7 @@ func (s *Session) authenticate(user, password []byte) reply.Reply {
 func hello(s *Session, a Args) reply.Reply {
 	proto := s.Proto()
 	if len(a) > 1 {
-		n, ok := integer(a[1])
+		n, ok := parseInt(a[1])
 		if !ok {
 			return reply.Error("ERR Protocol version is not an integer or out of range")
 		}
@@ -159,7 +159,7 @@ func reset(s *Session, _ Args) reply.Reply {
 
 // SELECT index
 func selectDB(_ *Session, a Args) reply.Reply {
-	index, ok := integer(a[1])
+	index, ok := parseInt(a[1])
 	switch {
 	case !ok:
 		return reply.NotInteger()

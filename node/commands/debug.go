@@ -43,7 +43,7 @@ func debugCommand(s *Session, a Args) reply.Reply {
 	case is(a[1], "object") && (one || len(a) == 4):
 		return debugObject(s, a)
 	case is(a[1], "set-active-expire") && one:
-		on, ok := integer(a[2])
+		on, ok := parseInt(a[2])
 		if !ok {
 			return reply.NotInteger()
 		}
@@ -160,6 +160,6 @@ func debugProtocol(s *Session, kind []byte) reply.Reply {
 		return reply.BulkString("Some real reply following the push reply")
 	default:
 		return reply.Error("ERR Wrong protocol type name. Please use one of the following: " +
-			"string|integer|double|null|array|set|map|attrib|push|verbatim|true|false")
+			"string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false")
 	}
 }

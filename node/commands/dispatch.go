@@ -35,7 +35,7 @@ func (s *Session) do(a Args) Result {
 	if r, refused := s.refusal(row, a); refused {
 		return s.refused(row, r)
 	}
-	if s.srv.pause.holds(s.mayWrite(row)) {
+	if s.srv.pause.holds(s.mayWrite(row)) && row.Name != "quit" {
 		return s.postponed(row, a)
 	}
 	return s.admitted(row, a)

@@ -54,7 +54,7 @@ func bgrewriteaof(s *Session, _ Args) reply.Reply {
 
 // WAIT numreplicas timeout
 func wait(s *Session, a Args) reply.Reply {
-	replicas, ok := integer(a[1])
+	replicas, ok := parseInt(a[1])
 	if !ok {
 		return reply.NotInteger()
 	}
@@ -67,11 +67,11 @@ func wait(s *Session, a Args) reply.Reply {
 
 // WAITAOF numlocal numreplicas timeout
 func waitAOF(s *Session, a Args) reply.Reply {
-	local, ok := integer(a[1])
+	local, ok := parseInt(a[1])
 	if !ok || local < 0 || local > 1 {
 		return outOfRange(ok, "value is out of range, value must between 0 and 1")
 	}
-	replicas, ok := integer(a[2])
+	replicas, ok := parseInt(a[2])
 	if !ok || replicas < 0 {
 		return outOfRange(ok, "value is out of range, must be positive")
 	}

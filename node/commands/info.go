@@ -185,6 +185,7 @@ func (i *infoText) shiplog() {
 	i.field("state_hot_keys", k.HotKeys)
 	i.field("state_hot_hits", k.HotHits)
 	i.field("state_hot_misses", k.HotMisses)
+	i.field("watched_keys", k.WatchedKeys)
 	i.field("disk_free_bytes", i.facts.Memory.DiskFree)
 	i.field("writes_refused", i.facts.Node.WritesRefused != "")
 	i.field("writes_refused_reason", i.facts.Node.WritesRefused)

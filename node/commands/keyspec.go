@@ -26,7 +26,7 @@ func (k *KeySpec) locate(a Args) (first, last, step int) {
 		if at >= len(a) {
 			return 0, 0, step
 		}
-		n, ok := integer(a[at])
+		n, ok := parseInt(a[at])
 		first = begin + k.FirstKey
 		if !ok || n < 1 || n > int64(len(a)-first) {
 			return 0, 0, step

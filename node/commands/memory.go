@@ -17,7 +17,7 @@ func memoryUsage(v *keyspace.View, a Args) reply.Reply {
 		if len(a) != 5 || !is(a[3], "samples") {
 			return reply.Syntax()
 		}
-		n, ok := integer(a[4])
+		n, ok := parseInt(a[4])
 		switch {
 		case !ok:
 			return reply.NotInteger()

@@ -36,7 +36,7 @@ func timeNow(_ *Session, _ Args) reply.Reply {
 // LOLWUT [VERSION version]
 func lolwut(_ *Session, a Args) reply.Reply {
 	if len(a) > 2 && is(a[1], "version") {
-		if _, ok := integer(a[2]); !ok {
+		if _, ok := parseInt(a[2]); !ok {
 			return reply.NotInteger()
 		}
 	}

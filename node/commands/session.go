@@ -95,22 +95,21 @@ type Facts struct {
 
 // KeyspaceFacts describe the keys.
 type KeyspaceFacts struct {
-	Keys, Volatile       int64
-	AvgTTL               time.Duration
-	Hits, Misses         int64 // lookups of reading commands
-	Expired, Evicted     int64
-	StateBytes           int64 // on disk
-	Dirty                int64 // effects since the state was last flushed
-	LastFlush            time.Time
-	LastFlushTook        time.Duration
-	Flushing             bool
-	FlushErr             string
-	WatchedKeys          int64
-	HotKeys              int64 // held in memory
-	HotHits, HotMisses   int64 // found in memory, read from disk
-	ExpireCycleCPU       time.Duration
-	ExpiredStalePercent  float64
-	ActiveExpireDisabled bool
+	Keys, Volatile      int64
+	AvgTTL              time.Duration
+	Hits, Misses        int64 // lookups of reading commands
+	Expired, Evicted    int64
+	StateBytes          int64 // on disk
+	Dirty               int64 // effects since the state was last flushed
+	LastFlush           time.Time
+	LastFlushTook       time.Duration
+	Flushing            bool
+	FlushErr            string
+	WatchedKeys         int64
+	HotKeys             int64 // held in memory
+	HotHits, HotMisses  int64 // found in memory, read from disk
+	ExpireCycleCPU      time.Duration
+	ExpiredStalePercent float64
 }
 
 // LogFacts describe the log.

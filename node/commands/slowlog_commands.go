@@ -9,7 +9,7 @@ func slowlogGet(s *Session, a Args) reply.Reply {
 	}
 	count := int64(10)
 	if len(a) == 3 {
-		n, ok := integer(a[2])
+		n, ok := parseInt(a[2])
 		if !ok || n < -1 {
 			return reply.Error("ERR count should be greater than or equal to -1")
 		}

@@ -61,7 +61,7 @@ func (s *Session) redirectTo(o *trackOptions, word []byte) reply.Reply {
 	if o.redirect != 0 {
 		return reply.Error("ERR A client can only redirect to a single other client")
 	}
-	id, ok := integer(word)
+	id, ok := parseInt(word)
 	if !ok {
 		return reply.NotInteger()
 	}

@@ -20,6 +20,8 @@ func TestCrashImages(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			c := crash{rnd: rand.New(rand.NewPCG(seed, 2)), fs: vfs.NewCrashableMem(), states: map[wal.Seq]model{0: {}}}
+			c.noise = make([]byte, 128<<10)
+			rand.NewChaCha8([32]byte{byte(seed)}).Read(c.noise)
 			c.rig = newRig(t, c.fs)
 			for range images {
 				c.work(t)
@@ -39,6 +41,7 @@ type crash struct {
 	model   model
 	states  map[wal.Seq]model
 	durable wal.Seq
+	noise   []byte // does not compress
 }
 
 // work does some batches of writes, with values large enough to rotate memtables, and now and then a flush.
@@ -73,10 +76,8 @@ func (c *crash) work(t *testing.T) {
 // big writes a value of up to 64 KiB.
 func (c *crash) big() {
 	key := fmt.Appendf(nil, "key:%d", c.rnd.IntN(40))
-	data := make([]byte, c.rnd.IntN(64<<10))
-	for i := range data {
-		data[i] = byte(c.rnd.Uint32())
-	}
+	from := c.rnd.IntN(len(c.noise))
+	data := c.noise[from : from+c.rnd.IntN(min(64<<10, len(c.noise)-from))]
 	c.rig.unit(func(tx *Tx) bool { tx.Set(key, data, 0, false); return true })
 	c.model = maps.Clone(c.model)
 	c.model[string(key)] = Value{Type: TypeString, Data: data}

@@ -20,6 +20,7 @@ type rig struct {
 	body   []byte
 	queue  [][]byte // sealed, not yet applied
 	seq    wal.Seq
+	checks int
 }
 
 func newRig(t testing.TB, fs vfs.FS) *rig {
@@ -160,7 +161,9 @@ func (r *rig) check(m model) {
 	if got, want := v.Volatile(), m.volatile(); got != want {
 		r.t.Fatalf("Volatile is %d, want %d", got, want)
 	}
-	r.checkSnapshot(m)
+	if r.checks++; r.checks%4 == 0 {
+		r.checkSnapshot(m)
+	}
 }
 
 func (r *rig) checkSnapshot(m model) {
@@ -196,8 +199,9 @@ func (r *rig) checkSnapshot(m model) {
 // TestModel writes at random, undoes units, seals, applies, refuses and reopens at random, and compares
 // with a plain map all the time.
 func TestModel(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(16) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			fs := vfs.NewMem()
 			r := newRig(t, fs)

@@ -259,6 +259,7 @@ type verdict struct {
 	refused bool // for want of space, before it was stored
 }
 
+// How an acknowledgement begins, and where its sequence stands. They are never written.
 var (
 	ackPrefix = []byte(`{"stream":`)
 	seqField  = []byte(`"seq":`)

@@ -137,6 +137,7 @@ func (l *Log) deliver(w *wire, next *wal.Seq, fn func(wal.Seq, []byte) error) er
 	}
 }
 
+// What tells the server's words from messages. They are never written.
 var (
 	statusControl = []byte("NATS/1.0 100")
 	stalled       = []byte("Nats-Consumer-Stalled: ")
