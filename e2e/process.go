@@ -23,9 +23,9 @@ var ErrExited = errors.New("server exited before it was ready")
 // Program is a server program: the words of its command that come before "--port N --dir D".
 type Program []string
 
-// Redis is Debian's redis-server without any persistence, bound to loopback.
+// Redis is Debian's redis-server without any persistence, bound to loopback, with one database as the product has.
 func Redis() Program {
-	return Program{"redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"}
+	return Program{"redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--databases", "1"}
 }
 
 // Build compiles the binary from the module at root into file and returns the program that serves; or it returns

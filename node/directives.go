@@ -60,7 +60,7 @@ var directives = []Directive{
 		codec: memory(0, func(c *Config) *int64 { return &c.Log.MinFreeDisk })},
 	{Name: "max-unit-size", Default: "1gb", Change: Fixed, Doc: "largest command or transaction, in bytes of what it changes",
 		codec: memory(1<<20, func(c *Config) *int64 { return &c.Log.MaxUnitBytes })},
-	{Name: "commit-delay-us", Default: "100", Change: Fixed, Doc: "microseconds to gather commands for a record when appendfsync is everysec or no",
+	{Name: "commit-delay-us", Default: "100", Change: Fixed, Doc: "microseconds that a record may wait for more commands when several clients are writing; who is alone never waits",
 		codec: interval(time.Microsecond, 1_000_000, func(c *Config) *time.Duration { return &c.Log.CommitDelay })},
 
 	{Name: "state-flush-seconds", Default: "60", Change: Fixed, Doc: "how often the state is brought to the disk, so that the log can be trimmed; 0: only when the memtable is full",

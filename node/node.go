@@ -105,10 +105,6 @@ func (n *Node) logConfig() jetstream.Config {
 
 func (n *Node) openState() (err error) {
 	c := n.cfg
-	delay := c.Log.CommitDelay
-	if c.Log.Sync == SyncAlways {
-		delay = 0 // the disk sets the pace
-	}
 	n.partition, err = partitions.Open(partitions.Config{
 		Dir: n.dir.StateDir(0),
 		Store: keyspace.Options{
@@ -119,7 +115,7 @@ func (n *Node) openState() (err error) {
 		Log:         n.wal,
 		Node:        n.dir.NodeID,
 		MaxUnit:     int(c.Log.MaxUnitBytes),
-		CommitDelay: delay,
+		GatherMax:   c.Log.CommitDelay,
 		ApplyEvery:  applyEvery,
 		FlushEvery:  flushEvery(c.State.FlushEvery),
 		ExpireEvery: time.Second / time.Duration(max(1, c.Server.Hz)),

@@ -10,6 +10,7 @@ type group struct {
 	number uint64
 	buf    []byte // wal.HeaderSize bytes of room, then the body
 	rest   []byte // of a body in several messages: what is not yet sent
+	units  int
 	commit *Commit
 	end    wal.Position // behind the last message sent
 }
@@ -128,6 +129,11 @@ func (p *Partition) acknowledged(g *group) {
 	p.flight = nil
 	p.acked, p.tail = g.number, g.end
 	p.appended += uint64(len(g.body()))
+	p.ackedAt = p.cfg.Now()
+	p.expected = g.units + p.open.units
+	if p.expected > 1 { // ask for more than last time: otherwise small groups would stay small
+		p.expected += p.expected / 2
+	}
 	g.commit.finish(nil)
 	p.queue = append(p.queue, g)
 	p.backlog += len(g.buf)

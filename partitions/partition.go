@@ -40,7 +40,7 @@ type Config struct {
 	MaxUnit     int              // bytes of effects in one unit; 0: 1 GiB
 	PartSize    int              // bytes of a body in one message; 0: 4 MiB
 	MaxBacklog  int              // bytes of effects not yet in Pebble before writers wait; 0: 64 MiB
-	CommitDelay time.Duration    // least time between two records; 0: none
+	GatherMax   time.Duration    // how long a group may wait for more units; 0: not at all
 	ApplyEvery  time.Duration    // least time between two batches into Pebble; 0: none
 	ExpireEvery time.Duration    // time between two looks for expired keys; 0: 100 ms
 	FlushEvery  time.Duration    // time between two flushes of the state; 0: 1 minute
@@ -86,9 +86,10 @@ type gate struct {
 
 // pacing keeps records apart.
 type pacing struct {
-	timer  *time.Timer // sends a group that was held back
-	armed  bool
-	sentAt time.Time
+	timer    *time.Timer // sends a group that was held back
+	armed    bool
+	ackedAt  time.Time // the newest record was acknowledged
+	expected int       // units that were waiting then
 }
 
 // groups are the records in the making, in flight, and acknowledged but not yet applied.
@@ -268,6 +269,9 @@ func (p *Partition) update(w Writer) (*Commit, error) {
 	}
 	tx.Commit()
 	done = true
+	if tx.Effects() > 0 {
+		p.open.units++
+	}
 	return p.commitOf(tx.Seen()), nil
 }
 
@@ -374,22 +378,23 @@ func (p *Partition) signal() {
 	}
 }
 
-// holding tells whether the open group must wait because the last one left only just now, and then
-// sees to it that it is sent when its time has come.
+// holding tells whether the open group had better wait for more units, and then sees to it that it is sent when its time
+// has come. A record costs the same whether it carries one unit or a hundred, and those whose replies have just been released
+// are likely to ask again: so a group is held until as many units have come as were waiting at the last
+// acknowledgement, but not for more than GatherMax after it. Who is alone never waits.
 func (p *Partition) holding() bool {
-	if p.cfg.CommitDelay == 0 {
+	if p.open.units >= p.expected {
 		return false
 	}
-	now := p.cfg.Now()
-	if wait := p.cfg.CommitDelay - now.Sub(p.sentAt); wait > 0 {
-		if !p.armed {
-			p.armed = true
-			p.timer.Reset(wait)
-		}
-		return true
+	wait := p.cfg.GatherMax - p.cfg.Now().Sub(p.ackedAt)
+	if wait <= 0 {
+		return false
 	}
-	p.sentAt = now
-	return false
+	if !p.armed {
+		p.armed = true
+		p.timer.Reset(wait)
+	}
+	return true
 }
 
 // release sends a group that was held back.

@@ -85,8 +85,13 @@ func TestTrimKeepsWhatTheStateLacks(t *testing.T) {
 		await(t, l.set(fmt.Sprint("old", i), "v"))
 	}
 	clock.advance(2 * time.Hour)
+	var newest *Commit
 	for i := range 20 {
-		await(t, l.set(fmt.Sprint("young", i), "v"))
+		newest = l.set(fmt.Sprint("young", i), "v")
+		await(t, newest)
+	}
+	if err := l.awaitApplied(newest.number); err != nil {
+		t.Fatal(err)
 	}
 	if err := l.Checkpoint(t.Context()); err != nil {
 		t.Fatalf("Checkpoint: %v", err)
