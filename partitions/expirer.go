@@ -10,7 +10,7 @@ import (
 
 const (
 	expireScan = 8192 // expired keys looked up in Pebble at a time
-	expireUnit = 128  // of them removed in one unit, which is how long others wait for the lock
+	expireUnit = 64   // of them removed in one unit, which is how long others wait for the lock
 )
 
 // expirer removes keys whose time is over, as effects in the log (I7).
@@ -57,27 +57,21 @@ func (p *Partition) expire(ctx context.Context, from int64) (int64, error) {
 	return from, nil
 }
 
-// removeExpired removes keys unit by unit and returns the newest group that has effects of it. It is not
-// ok when the partition takes no writes.
+// removeExpired removes keys unit by unit, so that nobody waits long for the lock, and returns the newest group that
+// has effects of it. It is not ok when the partition takes no writes.
 func (p *Partition) removeExpired(ctx context.Context, keys [][]byte) (number uint64, ok bool) {
-	for len(keys) > 0 {
+	for len(keys) > 0 && ctx.Err() == nil {
 		n := min(len(keys), expireUnit)
 		commit, err := p.Update(expiry(keys[:n]))
 		if err != nil {
 			return number, false
 		}
+		if commit != nil {
+			number = commit.number
+		}
 		keys = keys[n:]
-		if commit == nil {
-			continue
-		}
-		number = commit.number
-		select {
-		case <-commit.Done():
-		case <-ctx.Done():
-			return number, false
-		}
 	}
-	return number, true
+	return number, len(keys) == 0
 }
 
 // expiry is the unit that removes those of the keys whose time is over.

@@ -156,6 +156,9 @@ func debugProtocol(s *Session, kind []byte) reply.Reply {
 	case "verbatim":
 		return reply.Verbatim("This is a verbatim\nstring")
 	case "push":
+		if s.Proto() == 2 {
+			return reply.Error("ERR RESP2 is not supported by this command")
+		}
 		s.transport.Push(reply.Push(reply.BulkString("server-cpu-usage"), reply.Int(42)))
 		return reply.BulkString("Some real reply following the push reply")
 	default:

@@ -82,24 +82,30 @@ func (s *hotSet) write(h *head, value Value, exists bool, record uint64) {
 	s.trim()
 }
 
-// settle moves the heads that Pebble has by now to the clean list.
-func (s *hotSet) settle() {
+// step is how many heads one change of the hot set may move or evict: more than one, so that the set comes
+// to its limit, and few, so that nobody waits for it.
+const step = 8
+
+// settle moves up to most heads that Pebble has by now to the clean list.
+func (s *hotSet) settle(most int) {
 	applied := s.applied.Load()
-	for h := s.dirty.first; h != nil && h.record <= applied; h = s.dirty.first {
+	for h := s.dirty.first; h != nil && h.record <= applied && most > 0; h = s.dirty.first {
 		s.dirty.remove(h)
 		s.clean.push(h)
+		most--
 	}
 }
 
-// trim evicts clean heads until the set is within its limit. Those used since the last look get a second chance.
+// trim evicts a few clean heads while the set is above its limit. Those used since the last look get a second
+// chance.
 func (s *hotSet) trim() {
 	if s.bytes <= s.limit {
 		return
 	}
-	s.settle()
-	for tries := 2 * s.clean.length; s.bytes > s.limit && tries > 0; tries-- {
+	s.settle(step)
+	for range step {
 		h := s.clean.first
-		if h == nil {
+		if h == nil || s.bytes <= s.limit {
 			return
 		}
 		s.clean.remove(h)
@@ -115,7 +121,7 @@ func (s *hotSet) trim() {
 
 // dropUnapplied forgets every head that Pebble does not have.
 func (s *hotSet) dropUnapplied() {
-	s.settle()
+	s.settle(s.dirty.length)
 	for h := s.dirty.first; h != nil; h = s.dirty.first {
 		s.dirty.remove(h)
 		s.bytes -= h.size()
