@@ -86,7 +86,8 @@ func (p *Partition) applied(groups []*group) {
 		p.backlog -= len(g.buf)
 		p.recycle(g)
 	}
-	p.atPebble = groups[len(groups)-1].end.Seq
+	end := groups[len(groups)-1].end
+	p.atPebble, p.appliedMS = end.Seq, end.CommitMS
 	p.room.Broadcast()
 }
 

@@ -17,7 +17,7 @@ const (
 func (p *Partition) expirer(ctx context.Context) error {
 	tick := time.NewTicker(p.cfg.ExpireEvery)
 	defer tick.Stop()
-	from := int64(0)
+	var place []byte
 	for {
 		select {
 		case <-ctx.Done():
@@ -27,34 +27,46 @@ func (p *Partition) expirer(ctx context.Context) error {
 		if p.keepExpired.Load() {
 			continue
 		}
-		next, err := p.expire(ctx, from)
+		next, err := p.expire(ctx, place)
 		if err != nil {
 			return err
 		}
-		from = next
+		place = next
 	}
 }
 
 // SetActiveExpire turns the removal of expired keys on or off. They are hidden in any case.
 func (p *Partition) SetActiveExpire(on bool) { p.keepExpired.Store(!on) }
 
-// expire removes everything that is due now, beginning at deadline from, and returns where to begin next time.
-func (p *Partition) expire(ctx context.Context, from int64) (int64, error) {
+// expire removes everything that is due now, beginning at a place in the order of deadlines, and returns where to begin next
+// time.
+func (p *Partition) expire(ctx context.Context, place []byte) ([]byte, error) {
 	for ctx.Err() == nil {
-		keys, last, err := p.store.Due(from, p.time(), expireScan)
+		keys, next, err := p.store.Due(place, p.expiredBefore(), expireScan)
 		if err != nil {
-			return from, p.halt(err)
+			return place, p.halt(err)
 		}
 		number, ok := p.removeExpired(ctx, keys)
 		if !ok || p.awaitApplied(number) != nil {
-			return from, nil // refused or ending: try again later
+			return place, nil // refused or ending: try again later
 		}
-		from = last
+		place = next
 		if len(keys) < expireScan {
 			break
 		}
 	}
-	return from, nil
+	return place, nil
+}
+
+// expiredBefore returns the time before which every deadline that is over is in Pebble's index. Units that are not
+// applied ran after the newest applied group was sealed, so the deadlines that they set lie behind that.
+func (p *Partition) expiredBefore() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.backlog == 0 && p.flight == nil && p.open.empty() {
+		return p.now()
+	}
+	return p.appliedMS
 }
 
 // removeExpired removes keys unit by unit, so that nobody waits long for the lock, and returns the newest group that
@@ -87,13 +99,6 @@ func (e expiry) Write(tx *keyspace.Tx) {
 
 // Origin says that the engine itself removes them.
 func (e expiry) Origin() uint64 { return 0 }
-
-// time is now for those who do not hold the lock.
-func (p *Partition) time() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.now()
-}
 
 // halt ends the partition because of err.
 func (p *Partition) halt(err error) error {

@@ -107,11 +107,12 @@ type groups struct {
 
 // history is what operators are told.
 type history struct {
-	appended uint64  // bytes of all groups acknowledged
-	atPebble wal.Seq // of the newest record applied
-	trimmed  wal.Seq
-	flushed  time.Time
-	recovery Recovery
+	appended  uint64  // bytes of all groups acknowledged
+	atPebble  wal.Seq // of the newest record applied
+	appliedMS int64   // when that was sealed, Unix milliseconds
+	trimmed   wal.Seq
+	flushed   time.Time
+	recovery  Recovery
 }
 
 // Open opens the state of a partition. It serves nothing before Run.

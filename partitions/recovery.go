@@ -125,7 +125,8 @@ func (p *Partition) serve(tail wal.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.store.Reset()
-	p.tail, p.atPebble, p.clockMS = tail, tail.Seq, tail.CommitMS
+	p.tail, p.clockMS = tail, tail.CommitMS
+	p.atPebble, p.appliedMS = tail.Seq, tail.CommitMS
 	p.open = p.newGroup()
 	p.acked = p.open.number - 1
 	p.flushed = p.cfg.Now()

@@ -124,7 +124,7 @@ func TestExpiryIsAnEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock.advance(time.Second)
-	if _, err := l.expire(context.Background(), 0); err != nil {
+	if _, err := l.expire(context.Background(), nil); err != nil {
 		t.Fatalf("expire: %v", err)
 	}
 	if s := l.Status(); s.Keys != 1 || s.Tally.Expired != n {

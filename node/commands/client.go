@@ -30,6 +30,7 @@ type Session struct {
 	last          atomic.Pointer[Row]
 	tracked       atomic.Pointer[trackOptions] // nil: the client does not track
 	profile       profile
+	outbound      outbound
 }
 
 // profile is what CLIENT LIST shows of a session and other sessions may touch.
@@ -77,6 +78,7 @@ func (c *call) Origin() uint64 { return c.s.id }
 func newSession(srv *Server, t Transport, c ConnInfo) *Session {
 	s := &Session{srv: srv, transport: t, conn: c, born: srv.now()}
 	s.call.s = s
+	s.outbound.end = s.endOutbound
 	s.proto.Store(2)
 	s.lastAt.Store(int64(s.born))
 	s.profile.queued = -1

@@ -50,9 +50,9 @@ func NewServer(c Config) *Server {
 		runID:    newRunID(),
 		started:  time.Now(),
 	}
-	srv.clients.init()
-	srv.totals.init(srv.started)
-	srv.tracking.init()
+	srv.clients.start()
+	srv.totals.start(srv.started)
+	srv.tracking.start()
 	srv.base.Store(new(KeyspaceFacts))
 	srv.Retune()
 	return srv

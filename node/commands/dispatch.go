@@ -17,6 +17,9 @@ func (s *Session) Do(a Args) Result {
 		return Result{}
 	}
 	s.lastAt.Store(int64(s.srv.now()))
+	if s.tracked.Load() != nil {
+		return s.muted(s.doTracked(a))
+	}
 	result := s.do(a)
 	if s.replies == repliesOn {
 		return result
@@ -238,20 +241,19 @@ func eventOf(row *Row) string {
 
 // muted takes replies away that CLIENT REPLY does not want.
 func (s *Session) muted(r Result) Result {
-	if later := r.Later; later != nil {
+	if later := r.Later; later != nil && s.replies != repliesOn {
 		r.Later = func(ctx context.Context) Result { return s.muted(later(ctx)) }
 		return r
 	}
 	switch s.replies {
+	case repliesOn:
+		return r
 	case repliesSkipNext:
 		s.replies = repliesSkip
-		r.Reply = reply.Reply{}
 	case repliesSkip:
 		s.replies = repliesOn
-		r.Reply = reply.Reply{}
-	case repliesOff:
-		r.Reply = reply.Reply{}
 	}
+	r.Reply = reply.Reply{}
 	return r
 }
 

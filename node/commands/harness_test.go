@@ -111,6 +111,9 @@ func (c *client) run(words ...string) Result {
 	for r.Later != nil {
 		r = r.Later(c.t.Context())
 	}
+	if r.After != nil {
+		r.After()
+	}
 	return r
 }
 

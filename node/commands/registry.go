@@ -13,7 +13,7 @@ type registry struct {
 	peak   int
 }
 
-func (r *registry) init() { r.byID = make(map[uint64]*Session) }
+func (r *registry) start() { r.byID = make(map[uint64]*Session) }
 
 // add gives s its id, unless there are limit sessions already (0: no limit).
 func (r *registry) add(s *Session, limit int64) bool {

@@ -154,7 +154,7 @@ type paddedCount struct {
 	_ [56]byte
 }
 
-func (t *totals) init(at time.Time) { t.rates.last = at }
+func (t *totals) start(at time.Time) { t.rates.last = at }
 
 // processed returns how many commands have run.
 func (t *totals) processed() (n uint64) {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ type tracker struct {
 	prefixes map[string]map[uint64]struct{}
 }
 
-func (t *tracker) init() {
+func (t *tracker) start() {
 	t.keys = make(map[string]map[uint64]struct{})
 	t.prefixes = make(map[string]map[uint64]struct{})
 }
@@ -175,13 +176,13 @@ func (srv *Server) invalidate(id uint64, keys reply.Reply, origin uint64) {
 		if to = srv.clients.find(options.redirect); to == nil {
 			options.broken.Store(true)
 			if s.Proto() == 3 {
-				s.transport.Push(reply.Push(reply.BulkString("tracking-redir-broken"), reply.Int(int64(options.redirect))))
+				s.push(reply.Push(reply.BulkString("tracking-redir-broken"), reply.Int(int64(options.redirect))))
 			}
 			return
 		}
 	}
 	if to.Proto() == 3 { // a client of RESP2 would have to subscribe to __redis__:invalidate
-		to.transport.Push(reply.Push(reply.BulkString("invalidate"), keys))
+		to.push(reply.Push(reply.BulkString("invalidate"), keys))
 	}
 }
 
@@ -224,4 +225,63 @@ func (s *Session) trackingOff() {
 	}
 	s.srv.tracking.clients.Add(-1)
 	s.srv.tracking.removePrefixes(s.id, options.prefixes)
+}
+
+// outbound keeps the order of a tracking session's replies and messages. Another connection may change a key after
+// this one has read it and before its reply is in the output: told then, the client would forget the key first and
+// keep the old value afterwards. So what comes while a command runs is sent after its reply.
+type outbound struct {
+	mu      sync.Mutex
+	running bool
+	held    []reply.Reply
+	end     func() // Session.endOutbound, made once
+}
+
+// maxHeld is how many messages wait for one command's reply; more become one message that all keys have changed.
+const maxHeld = 4096
+
+// push sends an out-of-band message, or holds it back until the command that runs has its reply in the output.
+func (s *Session) push(r reply.Reply) {
+	o := &s.outbound
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case !o.running:
+		s.transport.Push(r)
+	case len(o.held) < maxHeld:
+		o.held = append(o.held, r)
+	default: // one message for all keys takes the place of all
+		o.held = append(o.held[:0], reply.Push(reply.BulkString("invalidate"), reply.Null()))
+	}
+}
+
+// doTracked runs a command of a session that tracks keys.
+func (s *Session) doTracked(a Args) Result {
+	o := &s.outbound
+	o.mu.Lock()
+	o.running = true
+	o.mu.Unlock()
+	return s.thenPush(s.do(a))
+}
+
+// thenPush makes the held messages follow the result's reply.
+func (s *Session) thenPush(r Result) Result {
+	if later := r.Later; later != nil {
+		r.Later = func(ctx context.Context) Result { return s.thenPush(later(ctx)) }
+		return r
+	}
+	r.After = s.outbound.end
+	return r
+}
+
+// endOutbound sends what was held back.
+func (s *Session) endOutbound() {
+	o := &s.outbound
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.running = false
+	for _, r := range o.held {
+		s.transport.Push(r)
+	}
+	o.held = nil
 }

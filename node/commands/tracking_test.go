@@ -49,6 +49,26 @@ func TestTrackingByDefault(t *testing.T) {
 	}
 }
 
+// TestInvalidationFollowsTheReply changes a key between its being read and the reply's being in the output.
+func TestInvalidationFollowsTheReply(t *testing.T) {
+	r, reader, writer := trackedRig(t)
+	reader.do("client tracking on")
+	read := reader.Do(words("t.read k"))
+	r.touch(writer, "k")
+	if got := reader.pushes(); got != "" {
+		t.Fatalf("told before the reply: %s", got)
+	}
+	read.After()
+	if got, want := reader.pushes(), ">invalidate [k]<"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	reader.do("t.read k")
+	r.touch(writer, "k")
+	if got, want := reader.pushes(), ">invalidate [k]<"; got != want {
+		t.Errorf("between commands: got %q, want %q", got, want)
+	}
+}
+
 func TestTrackingInsideTransaction(t *testing.T) {
 	r, reader, writer := trackedRig(t)
 	reader.expect("client tracking on", "+OK", "multi", "+OK", "t.read k", "+QUEUED", "exec", "[null]")
