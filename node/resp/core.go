@@ -148,7 +148,8 @@ func (c *core) readOn(lim *Limits) step {
 	return stepRead
 }
 
-// accept takes the result of a command.
+// accept takes the result of a command. What must follow the reply is pushed as soon as the reply has its place, so that
+// it stands before the next one.
 func (c *core) accept(res commands.Result, lim *Limits) step {
 	c.syncProto()
 	c.join() // pushes that the command made stand before its reply
@@ -157,6 +158,9 @@ func (c *core) accept(res commands.Result, lim *Limits) step {
 		return stepLater
 	}
 	c.out.add(&res.Reply, c.proto, res.Wait)
+	if res.After != nil {
+		res.After()
+	}
 	if hard := lim.Normal.Hard; hard > 0 && int64(c.out.pending()) > hard {
 		c.out.drop()
 		return stepClose

@@ -108,6 +108,15 @@ func (s *fakeSession) Do(a commands.Args) commands.Result {
 	case name == "PUSH":
 		s.t.Push(reply.Push(reply.BulkString(string(a[1]))))
 		return commands.Result{}
+	case name == "PUSHAFTER": // PUSHAFTER reply push [LATER|WAITON record]
+		r := commands.Result{Reply: reply.BulkString(string(a[1])), After: s.pushLater(string(a[2]))}
+		switch {
+		case len(a) > 4:
+			r.Wait = s.h.record(string(a[4]))
+		case len(a) > 3:
+			return commands.Result{Later: func(context.Context) commands.Result { return r }}
+		}
+		return r
 	case name == "HELLO":
 		s.proto = 3
 		return commands.Result{Reply: reply.Map()}
@@ -119,6 +128,11 @@ func (s *fakeSession) Do(a commands.Args) commands.Result {
 		return commands.Result{Reply: reply.Null()}
 	}
 	return commands.Result{Reply: reply.Status("PONG")}
+}
+
+// pushLater makes the After of a Result.
+func (s *fakeSession) pushLater(text string) func() {
+	return func() { s.t.Push(reply.Push(reply.BulkString(text))) }
 }
 
 func (s *fakeSession) block(ctx context.Context) commands.Result {
@@ -255,6 +269,17 @@ func TestRepliesInOrder(t *testing.T) {
 		c.send("PING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n\r\n*0\r\nNULL\r\nHELLO\r\nNULL\r\nQUIT\r\nPING\r\n")
 		c.want("+PONG\r\n$2\r\nhi\r\n$-1\r\n%0\r\n_\r\n+OK\r\n")
 		c.wantEnd()
+	})
+}
+
+// TestPushAfterReply pushes what a command has caused, which must stand between its reply and the next one.
+func TestPushAfterReply(t *testing.T) {
+	transports(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		c.send("HELLO\r\nPUSHAFTER r1 p1\r\nPING\r\nPUSHAFTER r2 p2 LATER\r\nPING\r\nPUSHAFTER r3 p3 WAITON w\r\nPING\r\n")
+		c.want("%0\r\n$2\r\nr1\r\n>1\r\n$2\r\np1\r\n+PONG\r\n$2\r\nr2\r\n>1\r\n$2\r\np2\r\n")
+		b.record("w").end(nil)
+		c.want("+PONG\r\n$2\r\nr3\r\n>1\r\n$2\r\np3\r\n+PONG\r\n")
 	})
 }
 
