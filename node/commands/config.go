@@ -7,13 +7,15 @@ import (
 )
 
 // CONFIG GET parameter [parameter ...]
+//
+// Each directive is shown once, in the spelling in which it was first asked for.
 func configGet(s *Session, a Args) reply.Reply {
 	seen := make(map[string]bool)
 	var pairs []reply.Reply
 	for _, pattern := range a[2:] {
 		for _, pair := range s.srv.settings.Lookup(string(pattern)) {
-			if !seen[pair[0]] {
-				seen[pair[0]] = true
+			if name := strings.ToLower(pair[0]); !seen[name] {
+				seen[name] = true
 				pairs = append(pairs, reply.BulkString(pair[0]), reply.BulkString(pair[1]))
 			}
 		}

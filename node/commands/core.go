@@ -43,7 +43,7 @@ type Server struct {
 // NewServer returns a Server with the whole command table.
 func NewServer(c Config) *Server {
 	srv := &Server{
-		table:    NewTable(allRows()...),
+		table:    NewTable(allRows(c.Settings)...),
 		engine:   c.Engine,
 		settings: c.Settings,
 		version:  c.Version,

@@ -38,7 +38,7 @@ func newRig(t testing.TB, settings ...[2]string) *rig {
 		r.settings.values[pair[0]] = pair[1]
 	}
 	r.srv = NewServer(Config{Engine: r.engine, Settings: r.settings, Version: "1.2.3"})
-	r.srv.table = NewTable(append(allRows(), probeRows())...)
+	r.srv.table = NewTable(append(allRows(r.settings), probeRows())...)
 	return r
 }
 
@@ -247,6 +247,7 @@ var (
 
 // fakeEngine is a node with one partition.
 type fakeEngine struct {
+	suspects  []string
 	partition *fakePartition
 	clients   []*client
 	facts     Facts
@@ -290,6 +291,8 @@ func (e *fakeEngine) Shutdown(how ShutdownMode) error {
 
 func (e *fakeEngine) AbortShutdown() bool { return false }
 
+func (e *fakeEngine) Suspect(remote, _ string) { e.suspects = append(e.suspects, remote) }
+
 // fakeSettings are settings in a map.
 type fakeSettings struct{ values map[string]string }
 
@@ -298,10 +301,14 @@ func newFakeSettings() *fakeSettings {
 		"requirepass": "", "maxclients": "100", "slowlog-log-slower-than": "-1", "slowlog-max-len": "128",
 		"latency-monitor-threshold": "0", "latency-tracking": "yes",
 		"latency-tracking-info-percentiles": "50 99 99.9", "enable-debug-command": "no", "tracking-table-max-keys": "1000",
+		"proto-max-bulk-len": "1048576",
 	}}
 }
 
 func (s *fakeSettings) Lookup(pattern string) (out [][2]string) {
+	if value, known := s.values[strings.ToLower(pattern)]; known {
+		return [][2]string{{pattern, value}}
+	}
 	for name, value := range s.values {
 		if Match([]byte(pattern), []byte(name), true) {
 			out = append(out, [2]string{name, value})

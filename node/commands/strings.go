@@ -7,17 +7,9 @@ import (
 	"shiplog/partitions/keyspace"
 )
 
-// maxStringDefault is proto-max-bulk-len where nothing else is configured.
-const maxStringDefault = 512 << 20
-
-// stringRows are the commands of the strings group, with the default limit on the length of strings.
-func stringRows() []Row {
-	return stringRowsUpTo(func() int64 { return maxStringDefault })
-}
-
-// stringRowsUpTo are the commands of the strings group. maxString is asked each time how long a string may become
+// stringRows are the commands of the strings group. maxString is asked each time how long a string may become
 // (proto-max-bulk-len); it must not block.
-func stringRowsUpTo(maxString func() int64) []Row {
+func stringRows(maxString func() int64) []Row {
 	rows := slices.Concat(stringReadRows(), stringSetRows(), stringManyRows(),
 		stringEditRows(maxString), numberRows(), lcsRows(maxString))
 	for i := range rows {

@@ -33,7 +33,7 @@ func newKeyRig(t testing.TB) *keyRig {
 		}
 	})
 	r := &keyRig{t: t, rows: make(map[string]*Row), store: store, now: 1_700_000_000_000, record: 1}
-	r.add(stringRowsUpTo(func() int64 { return 1 << 20 }))
+	r.add(stringRows(func() int64 { return 1 << 20 }))
 	r.add(keyRows())
 	return r
 }

@@ -28,9 +28,10 @@ func NewTable(groups ...[]Row) *Table {
 	return t
 }
 
-// allRows are the rows of every group.
-func allRows() [][]Row {
-	return [][]Row{stringRows(), keyRows(), transactionRows(), connectionRows(), serverRows()}
+// allRows are the rows of every group, on a node with the given settings.
+func allRows(settings Settings) [][]Row {
+	maxString := func() int64 { return settings.Int("proto-max-bulk-len") }
+	return [][]Row{stringRows(maxString), keyRows(), transactionRows(), connectionRows(), serverRows()}
 }
 
 func (t *Table) add(row *Row) {

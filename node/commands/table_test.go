@@ -61,7 +61,7 @@ func differences() map[string]difference {
 func TestTableIsAsSpecified(t *testing.T) {
 	want := readSpecification(t)
 	known := differences()
-	table := NewTable(allRows()...)
+	table := NewTable(allRows(newFakeSettings())...)
 	table.each(func(r *Row) {
 		spec, there := want[r.Name]
 		if !there {
@@ -184,7 +184,7 @@ func TestArity(t *testing.T) {
 }
 
 func TestLookupDoesNotAllocate(t *testing.T) {
-	table := NewTable(allRows()...)
+	table := NewTable(allRows(newFakeSettings())...)
 	words := Args{[]byte("CliENT"), []byte("kilL"), []byte("x")}
 	if table.Resolve(words) == nil {
 		t.Fatal("not found")
