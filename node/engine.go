@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"shiplog/node/commands"
@@ -43,8 +44,9 @@ func waitFor(c *partitions.Commit, err error) (commands.Wait, error) {
 
 // engine is what the command layer sees of a node that holds all keys in one partition.
 type engine struct {
-	node *Node
-	all  commands.Partition
+	node      *Node
+	all       commands.Partition
+	suspected atomic.Int64 // when a suspect was last logged, in Unix nanoseconds
 }
 
 var _ commands.Engine = (*engine)(nil)
@@ -119,6 +121,17 @@ func (e *engine) Shutdown(commands.ShutdownMode) error {
 
 // AbortShutdown cannot take a shutdown back: nothing of it waits.
 func (e *engine) AbortShutdown() bool { return false }
+
+// suspectEvery is the least time between two lines about suspects: a flood of them must not become a flood of lines.
+const suspectEvery = time.Minute
+
+// Suspect logs that a client may be an attack.
+func (e *engine) Suspect(remote, why string) {
+	last, now := e.suspected.Load(), time.Now().UnixNano()
+	if now-last >= int64(suspectEvery) && e.suspected.CompareAndSwap(last, now) {
+		e.node.log.Warn("possible security attack: the connection is closed", "client", remote, "why", why)
+	}
+}
 
 // Facts describes the node.
 func (e *engine) Facts() commands.Facts {

@@ -30,6 +30,9 @@ func (s *Session) Do(a Args) Result {
 func (s *Session) do(a Args) Result {
 	row := s.srv.table.Resolve(a)
 	if row == nil {
+		if is(a[0], "post") || is(a[0], "host:") {
+			return s.crossProtocol()
+		}
 		return s.refused(nil, s.srv.table.unknown(a))
 	}
 	if s.last.Load() != row {
@@ -42,6 +45,13 @@ func (s *Session) do(a Args) Result {
 		return s.postponed(row, a)
 	}
 	return s.admitted(row, a)
+}
+
+// crossProtocol hangs up on a client that speaks HTTP. It is likely to be a browser that a web page has told to post commands
+// here: were the lines of its header refused one by one, those of its body would run.
+func (s *Session) crossProtocol() Result {
+	s.srv.engine.Suspect(s.conn.Remote, "it sent POST or Host: as a web browser does, which suggests cross-protocol scripting")
+	return Result{Close: true}
 }
 
 // admitted queues or runs a command that nothing speaks against.

@@ -42,6 +42,22 @@ func TestUnknownCommandRepeatsLittle(t *testing.T) {
 	}
 }
 
+// TestHTTP hangs up before the body of a request could run.
+func TestHTTP(t *testing.T) {
+	for _, line := range []string{"POST / HTTP/1.1", "post", "Host: localhost", "HOST:"} {
+		r := newRig(t, [2]string{"requirepass", "secret"})
+		c := r.connect()
+		if got := c.run(strings.Fields(line)...); !got.Close || got.Reply.Kind != reply.None {
+			t.Errorf("%s: got %s, close %v, want the connection closed without a reply", line, show(got.Reply), got.Close)
+		}
+		if len(r.engine.suspects) != 1 {
+			t.Errorf("%s: the operator was told of %q", line, r.engine.suspects)
+		}
+	}
+	newRig(t).connect().expect("host", "-ERR unknown command 'host', with args beginning with: ",
+		"postx", "-ERR unknown command 'postx', with args beginning with: ")
+}
+
 func TestEmptyCommand(t *testing.T) {
 	c := newRig(t).connect()
 	if got := c.Do(nil); got.Reply.Kind != reply.None || got.Close {

@@ -62,6 +62,9 @@ type Engine interface {
 	// there was something to take back.
 	Shutdown(how ShutdownMode) error
 	AbortShutdown() bool
+	// Suspect tells the operator that the client at remote may be an attack. It does not block, and may be called as
+	// often as clients can make it be.
+	Suspect(remote, why string)
 }
 
 // ShutdownMode is how SHUTDOWN asks the node to stop. The log is complete in every case; Save chooses
