@@ -51,7 +51,7 @@ func (s *Session) do(a Args) Result {
 // here: were the lines of its header refused one by one, those of its body would run.
 func (s *Session) crossProtocol() Result {
 	s.srv.engine.Suspect(s.conn.Remote, "it sent POST or Host: as a web browser does, which suggests cross-protocol scripting")
-	return Result{Close: true}
+	return Result{Abort: true}
 }
 
 // admitted queues or runs a command that nothing speaks against.

@@ -47,8 +47,8 @@ func TestHTTP(t *testing.T) {
 	for _, line := range []string{"POST / HTTP/1.1", "post", "Host: localhost", "HOST:"} {
 		r := newRig(t, [2]string{"requirepass", "secret"})
 		c := r.connect()
-		if got := c.run(strings.Fields(line)...); !got.Close || got.Reply.Kind != reply.None {
-			t.Errorf("%s: got %s, close %v, want the connection closed without a reply", line, show(got.Reply), got.Close)
+		if got := c.run(strings.Fields(line)...); !got.Abort || got.Reply.Kind != reply.None {
+			t.Errorf("%s: got %s, abort %v, want the connection closed without a reply", line, show(got.Reply), got.Abort)
 		}
 		if len(r.engine.suspects) != 1 {
 			t.Errorf("%s: the operator was told of %q", line, r.engine.suspects)

@@ -175,12 +175,14 @@ type Transport interface {
 // Result is what one command leads to. Reply may be sent once Wait (when not nil) is done without an
 // error; Session.Failure says what to do when it failed. With Later set there is no Reply yet: the transport calls
 // Later where it may block, and what that returns takes the Result's place; no further command of this
-// connection runs before, and the command's words need not outlive Do. Close ends the connection after the reply. After,
+// connection runs before, and the command's words need not outlive Do. Close ends the connection after the reply; Abort
+// ends it at once, without this reply and those before it that have not been sent. After,
 // when not nil, is called once the Reply has its place in the output: it pushes what must not stand before it.
 type Result struct {
 	Reply reply.Reply
 	Wait  Wait
 	Later func(ctx context.Context) Result
 	Close bool
+	Abort bool
 	After func()
 }

@@ -157,6 +157,10 @@ func (c *core) accept(res commands.Result, lim *Limits) step {
 		c.later = res.Later
 		return stepLater
 	}
+	if res.Abort {
+		c.out.drop()
+		return stepClose
+	}
 	c.out.add(&res.Reply, c.proto, res.Wait)
 	if res.After != nil {
 		res.After()

@@ -124,6 +124,8 @@ func (s *fakeSession) Do(a commands.Args) commands.Result {
 		return commands.Result{Later: s.block}
 	case name == "QUIT":
 		return commands.Result{Reply: reply.OK(), Close: true}
+	case name == "ABORT":
+		return commands.Result{Abort: true}
 	case name == "NULL":
 		return commands.Result{Reply: reply.Null()}
 	}
@@ -280,6 +282,14 @@ func TestPushAfterReply(t *testing.T) {
 		c.want("%0\r\n$2\r\nr1\r\n>1\r\n$2\r\np1\r\n+PONG\r\n$2\r\nr2\r\n>1\r\n$2\r\np2\r\n")
 		b.record("w").end(nil)
 		c.want("+PONG\r\n$2\r\nr3\r\n>1\r\n$2\r\np3\r\n+PONG\r\n")
+	})
+}
+
+func TestAbortSendsNothing(t *testing.T) {
+	transports(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		c.send("PING\r\nBIG 100000\r\nABORT\r\nPING\r\n")
+		c.wantEnd()
 	})
 }
 
