@@ -26,6 +26,7 @@ type Session struct {
 	watched       *watchSet
 	track         trackState
 	proto         atomic.Int32
+	held          atomic.Int64 // bytes of what is queued and watched
 	lastAt        atomic.Int64 // monotonic time at which the last command came, and from which its duration counts
 	last          atomic.Pointer[Row]
 	tracked       atomic.Pointer[trackOptions] // nil: the client does not track
@@ -98,7 +99,12 @@ func (s *Session) Authenticated() bool { return s.authenticated || s.srv.tune().
 // Idle returns how long ago the last command came.
 func (s *Session) Idle() time.Duration { return s.srv.now() - time.Duration(s.lastAt.Load()) }
 
-// Evictable tells whether the connection may be closed when clients use too much memory (CLIENT NO-EVICT).
+// Held returns about how many bytes the session keeps for its client between commands: those queued by MULTI and the
+// keys that it watches. Safe from any goroutine.
+func (s *Session) Held() int { return int(s.held.Load()) }
+
+// Evictable tells whether the connection may be closed when clients use too much memory (CLIENT NO-EVICT). Safe from
+// any goroutine.
 func (s *Session) Evictable() bool {
 	s.profile.mu.Lock()
 	defer s.profile.mu.Unlock()

@@ -28,9 +28,9 @@ type queued struct {
 type watchSet struct {
 	partition Partition
 	watch     keyspace.Watch
+	bytes     int64 // a key that is watched twice counts twice
 }
 
-// transactionRows are the commands of transactions.
 // transactionRows are the commands of transactions.
 func transactionRows() []Row {
 	return []Row{
@@ -82,11 +82,21 @@ func (s *Session) queue(row *Row, a Args) Result {
 	m := &s.multi
 	m.queue = append(m.queue, queued{row: row, args: a.clone()})
 	m.writes = m.writes || row.Flags&(FlagWrite|FlagMayReplicate) != 0
-	for _, word := range a {
-		m.bytes += len(word)
-	}
+	size := footprint(a)
+	m.bytes += size
+	s.held.Add(int64(size))
 	s.noteQueued(len(m.queue), m.bytes)
 	return Result{Reply: reply.Status("QUEUED")}
+}
+
+// footprint is about how much memory it takes to keep words for later.
+func footprint(a Args) int {
+	const command, word = 64, 24
+	size := command + word*len(a)
+	for _, w := range a {
+		size += len(w)
+	}
+	return size
 }
 
 // noteQueued lets CLIENT LIST see how many commands wait.
@@ -99,6 +109,7 @@ func (s *Session) noteQueued(n, bytes int) {
 // discard ends a transaction and forgets what is watched.
 func (s *Session) discard() {
 	if s.multi.open {
+		s.held.Add(-int64(s.multi.bytes))
 		s.multi = transaction{}
 		s.noteQueued(-1, 0)
 	}
@@ -110,6 +121,7 @@ func (s *Session) unwatch() {
 		return
 	}
 	s.watched.partition.Unwatch(&s.watched.watch)
+	s.held.Add(-s.watched.bytes)
 	s.watched = nil
 }
 
@@ -150,6 +162,9 @@ func watch(s *Session, a Args) reply.Reply {
 	for _, key := range a[1:] {
 		p.Watch(key, &s.watched.watch)
 	}
+	size := int64(footprint(a))
+	s.watched.bytes += size
+	s.held.Add(size)
 	return reply.OK()
 }
 

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"strings"
 	"testing"
 
 	"shiplog/node/reply"
@@ -157,5 +158,34 @@ func TestErrorReplyOfAWait(t *testing.T) {
 	}
 	if _, final := c.Failure(errUnknown); !final {
 		t.Error("an unknown outcome gets a reply")
+	}
+}
+
+// TestHeld counts what a client has made the session keep, and that it is given back.
+func TestHeld(t *testing.T) {
+	c := newRig(t).connect()
+	big := strings.Repeat("x", 1000)
+	for _, step := range []struct {
+		line         string
+		least, below int
+	}{
+		{"ping", 0, 1},
+		{"watch a b", 2, 1000},
+		{"multi", 2, 1000},
+		{"t.write k " + big, 1000, 2000},
+		{"t.write k " + big, 2000, 3000},
+		{"exec", 0, 1},
+		{"watch a", 1, 1000},
+		{"unwatch", 0, 1},
+		{"multi", 0, 1},
+		{"t.write k " + big, 1000, 2000},
+		{"discard", 0, 1},
+		{"watch a", 1, 1000},
+		{"reset", 0, 1},
+	} {
+		c.do(step.line)
+		if got := c.Held(); got < step.least || got >= step.below {
+			t.Errorf("after %.20s: %d bytes are held, want %d and below %d", step.line, got, step.least, step.below)
+		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"shiplog/node/reply"
 )
 
-// Session runs the commands of one connection. Its methods but Close are called by one goroutine at a time.
+// Session runs the commands of one connection. Do, Proto and Authenticated are called by one goroutine at a time, Held and
+// Evictable by any.
 type Session interface {
 	// Do runs one command. a and what it points to are valid until Do returns.
 	Do(a commands.Args) commands.Result
@@ -19,6 +20,10 @@ type Session interface {
 	Proto() int
 	// Authenticated tells whether the client may send more than little.
 	Authenticated() bool
+	// Held is how many bytes the session keeps of what its client has sent: commands that wait for EXEC.
+	Held() int
+	// Evictable tells whether the connection may be closed because all together hold too much.
+	Evictable() bool
 	// Close ends the session. It is called once, after the last Do.
 	Close()
 }
@@ -69,7 +74,8 @@ type core struct {
 
 // facts are what other goroutines may know of a connection.
 type facts struct {
-	query, output atomic.Int64 // bytes held
+	query, output atomic.Int64 // bytes of the buffers
+	session       atomic.Int64 // bytes that the session holds
 	active        atomic.Int64 // when the last batch ran, by the server's coarse clock
 	softSince     atomic.Int64 // since when the output is above its soft limit; 0: it is not
 	blocked       atomic.Bool  // a Later runs
@@ -84,6 +90,9 @@ type outbox struct {
 	mu     sync.Mutex
 	buf    []byte
 }
+
+// held is all the memory that the connection is known to hold, in bytes.
+func (f *facts) held() int64 { return f.query.Load() + f.output.Load() + f.session.Load() }
 
 // put encodes a push and returns how many bytes wait.
 func (b *outbox) put(r *reply.Reply) int {
@@ -139,10 +148,11 @@ func (c *core) run(lim *Limits) step {
 	}
 }
 
-// readOn tells whether the command that is arriving may go on to arrive.
+// readOn tells whether the command that is arriving may go on to arrive. What waits for EXEC counts like what has
+// not run yet, as in Redis.
 func (c *core) readOn(lim *Limits) step {
 	c.in.forget()
-	if c.in.end-c.in.start > lim.query(c.authed) {
+	if c.in.end-c.in.start+c.sess.Held() > lim.query(c.authed) {
 		return stepClose
 	}
 	return stepRead
@@ -194,13 +204,20 @@ func (c *core) authenticated() bool {
 	return authed
 }
 
+// changed tells whether the connection holds something else than the others were told.
+func (c *core) changed() bool {
+	return c.out.size() > keepOutput || int64(c.in.bytesHeld()) != c.facts.query.Load() ||
+		int64(c.sess.Held()) != c.facts.session.Load()
+}
+
 // account tells the others what the connection holds now.
 func (c *core) account(lim *Limits) {
-	query, output := int64(c.in.bytesHeld()), int64(cap(c.out.buf)+c.out.bigBytes)
-	grown := query - c.facts.query.Load() + output - c.facts.output.Load()
+	query, output, session := int64(c.in.bytesHeld()), int64(cap(c.out.buf)+c.out.bigBytes), int64(c.sess.Held())
+	grown := query + output + session - c.facts.held()
 	if grown != 0 {
 		c.facts.query.Store(query)
 		c.facts.output.Store(output)
+		c.facts.session.Store(session)
 		c.srv.addMemory(grown, lim)
 	}
 	over := lim.Normal.Soft > 0 && int64(c.out.pending()) > lim.Normal.Soft

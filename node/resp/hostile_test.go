@@ -171,6 +171,34 @@ func TestClientMemory(t *testing.T) {
 	})
 }
 
+// TestQueuedMemory counts what sessions hold like what buffers hold, and spares who must not be closed for it.
+func TestQueuedMemory(t *testing.T) {
+	transports(t, func(t *testing.T, b *bench) {
+		b.lim.Store(&Limits{ClientMemory: 4 << 20})
+		queue := "*2\r\n$5\r\nQUEUE\r\n$1000000\r\n" + strings.Repeat("x", 1_000_000) + "\r\n"
+		keeper, hog := b.dial(), b.dial()
+		keeper.send("KEEP\r\n" + strings.Repeat(queue, 5))
+		keeper.want(strings.Repeat("+PONG\r\n", 6))
+		_, _ = io.WriteString(hog, queue) // it may be closed before all is written
+		until(t, "the one that may be closed is", func() bool { return b.sessions.Load() == 1 })
+		keeper.send("PING\r\n")
+		keeper.want("+PONG\r\n")
+		_ = keeper.Close()
+		until(t, "nothing is held any more", func() bool { return b.srv.memory.Load() == 0 })
+	})
+}
+
+// TestQueuedBytesAreQueryBytes bounds what one client can have queued as what it can have unread.
+func TestQueuedBytesAreQueryBytes(t *testing.T) {
+	transports(t, func(t *testing.T, b *bench) {
+		b.lim.Store(&Limits{QueryBufferLimit: 100_000})
+		c := b.dial()
+		c.send(strings.Repeat("QUEUE "+strings.Repeat("x", 1000)+"\r\n", 101))
+		c.want(strings.Repeat("+PONG\r\n", 101))
+		c.wantEnd()
+	})
+}
+
 func TestUnauthenticatedCaps(t *testing.T) {
 	transports(t, func(t *testing.T, b *bench) {
 		b.password.Store(true)

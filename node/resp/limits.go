@@ -13,10 +13,10 @@ type OutputLimit struct {
 // 0 means no limit, except where it says otherwise.
 type Limits struct {
 	ProtoMaxBulkLen  int           // of one argument; 0: 512 MB
-	QueryBufferLimit int           // unparsed bytes of one connection; 0: 1 GB
+	QueryBufferLimit int           // bytes of one connection that have not run; 0: 1 GB
 	Normal           OutputLimit   // of replies
 	PubSub           OutputLimit   // of pushes
-	ClientMemory     int64         // buffers of all connections together; the largest are closed
+	ClientMemory     int64         // of all connections together; those that hold most are closed
 	Timeout          time.Duration // without a command
 	KeepAlive        time.Duration // TCP keep-alive of connections accepted from now on
 	AuthDeadline     time.Duration // for a client that never authenticates

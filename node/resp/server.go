@@ -264,7 +264,7 @@ func (s *Server) leave(c *core) {
 	s.mu.Lock()
 	delete(s.all, c)
 	s.mu.Unlock()
-	s.memory.Add(-c.facts.query.Load() - c.facts.output.Load())
+	s.memory.Add(-c.facts.held())
 	s.conns.Done()
 }
 

@@ -56,6 +56,8 @@ type fakeSession struct {
 	t      commands.Transport
 	proto  int
 	authed bool
+	held   atomic.Int64
+	keep   atomic.Bool // not evictable
 }
 
 func newFake() *fake {
@@ -85,6 +87,8 @@ func (h *fake) record(name string) *record {
 
 func (s *fakeSession) Proto() int          { return s.proto }
 func (s *fakeSession) Authenticated() bool { return s.authed }
+func (s *fakeSession) Held() int           { return int(s.held.Load()) }
+func (s *fakeSession) Evictable() bool     { return !s.keep.Load() }
 func (s *fakeSession) Close()              { s.h.sessions.Add(-1) }
 
 func (s *fakeSession) Do(a commands.Args) commands.Result {
@@ -124,6 +128,10 @@ func (s *fakeSession) Do(a commands.Args) commands.Result {
 		return commands.Result{Later: s.block}
 	case name == "QUIT":
 		return commands.Result{Reply: reply.OK(), Close: true}
+	case name == "QUEUE": // QUEUE words
+		s.held.Add(int64(len(a[1])))
+	case name == "KEEP":
+		s.keep.Store(true)
 	case name == "ABORT":
 		return commands.Result{Abort: true}
 	case name == "NULL":

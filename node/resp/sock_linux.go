@@ -108,7 +108,7 @@ func (l *loop) batch(s *sock) {
 	}
 	s.next = s.run(l.lim)
 	s.in.settle()
-	if s.out.size() > keepOutput || int64(s.in.bytesHeld()) != s.facts.query.Load() {
+	if s.changed() {
 		s.account(l.lim)
 	}
 	if s.out.size() == 0 && len(s.out.segs) == 0 {

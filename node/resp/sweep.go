@@ -50,7 +50,7 @@ func (c *core) overdue(lim *Limits, now int64) bool {
 	return now-f.active.Load() >= int64(lim.Timeout)
 }
 
-// relieve closes the connections that hold most until all together hold no more than they may.
+// relieve closes the connections that hold most, and may be closed for that, until all together hold no more than they may.
 func (s *Server) relieve() {
 	excess := s.memory.Load() - s.cfg.Limits().ClientMemory
 	if excess <= 0 {
@@ -62,7 +62,9 @@ func (s *Server) relieve() {
 	}
 	var holders []holder
 	for _, c := range s.snapshot(false) {
-		holders = append(holders, holder{c, c.facts.query.Load() + c.facts.output.Load()})
+		if held := c.facts.held(); held > 0 && c.sess.Evictable() {
+			holders = append(holders, holder{c, held})
+		}
 	}
 	slices.SortFunc(holders, func(a, b holder) int { return cmp.Compare(b.held, a.held) })
 	for _, h := range holders {
