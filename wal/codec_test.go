@@ -40,6 +40,12 @@ func goldenEffects() []Effect {
 	}
 }
 
+// goldenTextEffects has the mark that came after the first golden file was written.
+func goldenTextEffects() []Effect {
+	return []Effect{{Op: OpSet, Cause: CauseClient, Marks: MarkFirst | MarkLast | MarkCreated | MarkText, Slot: 12182,
+		Command: "INCRBYFLOAT", Key: []byte("foo"), Value: []byte("3")}}
+}
+
 func appendAll(dst []byte, effects []Effect) []byte {
 	for i := range effects {
 		if i == 0 {
@@ -94,23 +100,25 @@ func golden(t testing.TB, name string) []byte {
 
 // The golden files were written once for version 1. They must decode for ever, and version 1 must
 // still be written as they are.
-func TestGoldenDataRecord(t *testing.T) {
-	want := goldenHeader()
-	b := append(make([]byte, HeaderSize), appendAll(nil, goldenEffects())...)
-	SealRecord(b, &want)
-	file := golden(t, "v1-data.hex")
-	if !bytes.Equal(b, file) {
-		t.Errorf("sealed record differs from the golden one:\n got %x\nwant %x", b, file)
-	}
-	got, err := DecodeRecord(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.Header != want {
-		t.Errorf("header = %+v, want %+v", got.Header, want)
-	}
-	if effects := readAll(t, got.Body); !reflect.DeepEqual(normal(effects), normal(goldenEffects())) {
-		t.Errorf("effects = %+v, want %+v", effects, goldenEffects())
+func TestGoldenDataRecords(t *testing.T) {
+	for name, effects := range map[string][]Effect{"v1-data.hex": goldenEffects(), "v1-text.hex": goldenTextEffects()} {
+		want := goldenHeader()
+		b := append(make([]byte, HeaderSize), appendAll(nil, effects)...)
+		SealRecord(b, &want)
+		file := golden(t, name)
+		if !bytes.Equal(b, file) {
+			t.Errorf("sealed record differs from %s:\n got %x\nwant %x", name, b, file)
+		}
+		got, err := DecodeRecord(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Header != want {
+			t.Errorf("%s: header = %+v, want %+v", name, got.Header, want)
+		}
+		if got := readAll(t, got.Body); !reflect.DeepEqual(normal(got), normal(effects)) {
+			t.Errorf("%s: effects = %+v, want %+v", name, got, effects)
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 	MarkCreated Marks = 1 << 2 // the key did not exist before this effect
 	MarkRename  Marks = 1 << 3 // one half of a rename
 	MarkRaw     Marks = 1 << 4 // the string was made in place (APPEND, SETRANGE): encoding "raw"
+	MarkText    Marks = 1 << 5 // the string is text even where it looks like an integer (INCRBYFLOAT): encoding "embstr"
 )
 
 // Effect is one fact inside a record: what changed, where and why. Everything in it is resolved, so

@@ -15,7 +15,7 @@ const (
 )
 
 const (
-	marksKnown  = MarkFirst | MarkLast | MarkCreated | MarkRename | MarkRaw
+	marksKnown  = MarkFirst | MarkLast | MarkCreated | MarkRename | MarkRaw | MarkText
 	fixedSize   = 5    // op, cause, marks, slot
 	internLimit = 1024 // command names that an EffectReader keeps; more are decoded anew each time
 )

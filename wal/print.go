@@ -144,7 +144,7 @@ func printEffect(e *Effect) printedEffect {
 		Expires:     printTime(e.ExpireAt),
 		WouldExpire: printTime(e.PrevExpireAt),
 	}
-	for i, name := range []string{"first", "last", "created", "rename", "raw"} {
+	for i, name := range []string{"first", "last", "created", "rename", "raw", "text"} {
 		if e.Marks&(1<<i) != 0 {
 			printed.Marks = append(printed.Marks, name)
 		}

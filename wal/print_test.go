@@ -26,6 +26,7 @@ func printedLog() [][]byte {
 		seal(part, b)
 	}
 	seal(PartFirst|PartLast, AppendEffect(nil, &Effect{Op: OpSet, Cause: CauseClient, Key: []byte{0xFF}, Value: []byte("v")}))
+	seal(PartFirst|PartLast, appendAll(nil, goldenTextEffects()))
 	stale := h
 	h.Kind, h.Epoch, h.Index = KindEpoch, 2, 0
 	seal(PartFirst|PartLast, nil)
@@ -64,7 +65,8 @@ func TestPrinterText(t *testing.T) {
 		}
 	}
 	text := out.String()
-	for _, want := range []string{"set key=0xff value=\"v\"", ": stale\n", "broken chain", "9 bytes=8: not a record\n"} {
+	for _, want := range []string{"set key=0xff value=\"v\"", "command=INCRBYFLOAT marks=first,last,created,text slot=12182",
+		": stale\n", "broken chain", "10 bytes=8: not a record\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("output lacks %q:\n%s", want, text)
 		}

@@ -53,7 +53,7 @@ func encodingOf(v keyspace.Value) string {
 	if v.Raw {
 		return "raw"
 	}
-	if len(v.Data) <= longestInt {
+	if !v.Text && len(v.Data) <= longestInt {
 		if _, ok := parseInt(v.Data); ok {
 			return "int"
 		}

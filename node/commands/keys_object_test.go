@@ -34,6 +34,28 @@ func TestObject(t *testing.T) {
 	})
 }
 
+// TestEncodingOfSums keeps the sum of floats as text, wherever it goes, until it is counted up as an integer.
+func TestEncodingOfSums(t *testing.T) {
+	runScript(t, []step{
+		{`set k 10`, `OK`},
+		{`incrbyfloat k 2`, `"12"`},
+		{`object encoding k`, `"embstr"`},
+		{`object refcount k`, `1`},
+		{`copy k c`, `1`},
+		{`object encoding c`, `"embstr"`},
+		{`rename c d`, `OK`},
+		{`object encoding d`, `"embstr"`},
+		{`expire d 100`, `1`},
+		{`persist d`, `1`},
+		{`object encoding d`, `"embstr"`},
+		{`incr d`, `13`},
+		{`object encoding d`, `"int"`},
+		{`set l 1e60`, `OK`},
+		{`incrbyfloat l 0`, `"999999999999999999999373423426722168652130621984886772203520"`},
+		{`object encoding l`, `"raw"`},
+	})
+}
+
 func TestIdleTime(t *testing.T) {
 	r := newKeyRig(t)
 	r.line("set k v")

@@ -89,7 +89,7 @@ func copyKey(tx *keyspace.Tx, a Args) reply.Reply {
 	if _, taken := tx.Get(a[2]); taken && !replace {
 		return reply.Int(0)
 	}
-	tx.Set(a[2], value.Data, value.ExpireAt, value.Raw)
+	tx.SetValue(a[2], value)
 	return reply.Int(1)
 }
 

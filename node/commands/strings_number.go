@@ -108,6 +108,6 @@ func incrByFloat(tx *keyspace.Tx, a Args) reply.Reply {
 		return reply.Error("ERR increment would produce NaN or Infinity")
 	}
 	text := formatFloat(sum)
-	tx.Set(a[1], text, old.ExpireAt, false)
+	tx.SetValue(a[1], keyspace.Value{Type: keyspace.TypeString, Text: true, ExpireAt: old.ExpireAt, Data: text})
 	return reply.Bulk(text)
 }

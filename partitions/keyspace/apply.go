@@ -78,7 +78,8 @@ func (a *applying) add(e *wal.Effect) error {
 	a.counts.change(c.exists, c.value.ExpireAt != 0, -1)
 	switch e.Op {
 	case wal.OpSet:
-		c.value = Value{Type: TypeString, Raw: e.Marks&wal.MarkRaw != 0, ExpireAt: e.ExpireAt, Data: e.Value}
+		c.value = Value{Type: TypeString, Raw: e.Marks&wal.MarkRaw != 0, Text: e.Marks&wal.MarkText != 0,
+			ExpireAt: e.ExpireAt, Data: e.Value}
 		c.exists, c.rewrite = true, true
 	case wal.OpDel:
 		c.value, c.exists, c.rewrite = Value{}, false, true

@@ -79,7 +79,7 @@ type model map[string]Value
 
 // brief shows a value without filling the screen.
 func brief(v Value) string {
-	return fmt.Sprintf("%d bytes %.20q, expiry %d, raw %v", len(v.Data), v.Data, v.ExpireAt, v.Raw)
+	return fmt.Sprintf("%d bytes %.20q, expiry %d, raw %v, text %v", len(v.Data), v.Data, v.ExpireAt, v.Raw, v.Text)
 }
 
 func (m model) volatile() (n int64) {
@@ -100,7 +100,11 @@ func (r *rig) step(rnd *rand.Rand, m model) model {
 	r.unit(func(tx *Tx) bool {
 		for range 1 + rnd.IntN(3) {
 			switch rnd.IntN(12) {
-			case 0, 1, 2, 3:
+			case 0:
+				value := Value{Type: TypeString, Data: []byte("3"), Text: true}
+				tx.SetValue(key, value)
+				after[string(key)] = value
+			case 1, 2, 3:
 				data := fmt.Appendf(nil, "v%d", rnd.IntN(1<<20))
 				tx.Set(key, data, 0, false)
 				after[string(key)] = Value{Type: TypeString, Data: data}
@@ -151,7 +155,7 @@ func (r *rig) check(m model) {
 		key := fmt.Sprintf("key:%d", i)
 		got, ok := v.Get([]byte(key))
 		want, there := m[key]
-		if ok != there || string(got.Data) != string(want.Data) || got.ExpireAt != want.ExpireAt || got.Raw != want.Raw {
+		if ok != there || string(got.Data) != string(want.Data) || got.ExpireAt != want.ExpireAt || got.Raw != want.Raw || got.Text != want.Text {
 			r.t.Fatalf("%s is %s (there: %v), want %s (there: %v)", key, brief(got), ok, brief(want), there)
 		}
 	}
@@ -187,7 +191,8 @@ func (r *rig) checkSnapshot(m model) {
 		r.t.Fatalf("SCAN shows %d keys, want %d", len(seen), len(m))
 	}
 	for key, want := range m {
-		if got := seen[key]; string(got.Data) != string(want.Data) || got.ExpireAt != want.ExpireAt {
+		if got := seen[key]; string(got.Data) != string(want.Data) || got.ExpireAt != want.ExpireAt ||
+			got.Raw != want.Raw || got.Text != want.Text {
 			r.t.Fatalf("SCAN shows %s as %s, want %s", key, brief(got), brief(want))
 		}
 	}

@@ -28,6 +28,7 @@ const (
 	headerPrefix  = 2                // type, flags
 	indexPrefix   = 3 + 8            // area, deadline
 	flagRaw       = 1
+	flagText      = 2
 )
 
 // slotsEnd is the first row key behind all slots.
@@ -67,7 +68,10 @@ func parseIndexKey(row []byte) (at int64, key []byte, ok bool) {
 func appendHeader(dst []byte, v *Value) []byte {
 	flags := byte(0)
 	if v.Raw {
-		flags = flagRaw
+		flags |= flagRaw
+	}
+	if v.Text {
+		flags |= flagText
 	}
 	dst = append(dst, byte(v.Type), flags)
 	return append(dst, v.Data...)
@@ -75,10 +79,11 @@ func appendHeader(dst []byte, v *Value) []byte {
 
 // parseHeader decodes a header row. The result's Data aliases row.
 func parseHeader(row []byte) (Value, error) {
-	if len(row) < headerPrefix || Type(row[0]) != TypeString || row[1]&^flagRaw != 0 {
+	if len(row) < headerPrefix || Type(row[0]) != TypeString || row[1]&^(flagRaw|flagText) != 0 {
 		return Value{}, errRow
 	}
-	return Value{Type: Type(row[0]), Raw: row[1]&flagRaw != 0, Data: row[headerPrefix:]}, nil
+	flags := row[1]
+	return Value{Type: Type(row[0]), Raw: flags&flagRaw != 0, Text: flags&flagText != 0, Data: row[headerPrefix:]}, nil
 }
 
 // cursorOf is the place of a row in the order of keys: slot, then hash. It fits into 62 bits.

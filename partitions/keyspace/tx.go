@@ -44,6 +44,12 @@ func (t *Tx) Set(key, data []byte, expireAt int64, raw bool) {
 	t.set(key, Value{Type: TypeString, Raw: raw, ExpireAt: expireAt, Data: clone(data)}, 0)
 }
 
+// SetValue makes key hold a copy of value, whatever it held before. value's time must not be over.
+func (t *Tx) SetValue(key []byte, value Value) {
+	value.Data = clone(value.Data)
+	t.set(key, value, 0)
+}
+
 // Delete removes key and tells whether it was there.
 func (t *Tx) Delete(key []byte) bool {
 	return t.remove(key, t.cause, 0)
@@ -155,6 +161,9 @@ func (t *Tx) set(key []byte, value Value, marks wal.Marks) {
 	}
 	if value.Raw {
 		marks |= wal.MarkRaw
+	}
+	if value.Text {
+		marks |= wal.MarkText
 	}
 	t.write(h, value, true)
 	t.emit(wal.Effect{Op: wal.OpSet, Cause: t.cause, Marks: marks, Key: key, Value: value.Data,

@@ -20,10 +20,12 @@ func (t Type) String() string {
 
 // Value is what a key holds, as a command sees it. Data is a string's bytes: nobody may change them,
 // and they stay valid after the View that showed them. ExpireAt is in Unix milliseconds, 0 for never. Raw tells
-// that the string was made in place (APPEND, SETRANGE), which OBJECT ENCODING shows.
+// that the string was made in place (APPEND, SETRANGE), Text that it is text although it may look like an integer
+// (INCRBYFLOAT); OBJECT ENCODING shows both.
 type Value struct {
 	Type     Type
 	Raw      bool
+	Text     bool
 	ExpireAt int64
 	Data     []byte
 }
