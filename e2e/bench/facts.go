@@ -1,10 +1,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os/exec"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +33,8 @@ func (f fact) asked() string {
 	return "-"
 }
 
-// facts measures start-up times, memory, and the log against a raw publish.
+// facts measures start-up times, memory, and the log against a raw publish. What could not be measured is in the error,
+// beside the figures of the rest.
 func (b *bench) facts() (all []fact, err error) {
 	steps := []struct {
 		name    string
@@ -51,13 +50,13 @@ func (b *bench) facts() (all []fact, err error) {
 		if b.only != "" && !strings.Contains(s.name, b.only) {
 			continue
 		}
-		facts, err := s.measure()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
+		facts, failed := s.measure()
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", s.name, failed))
 		}
 		all = append(all, facts...)
 	}
-	return all, nil
+	return all, err
 }
 
 // empty starts on empty directories, and lets the last one idle.
@@ -135,30 +134,4 @@ func fill(n *e2e.Node, keys int) error {
 		}
 	}
 	return nil
-}
-
-// perOp finds a benchmark's time in what go test prints.
-var perOp = regexp.MustCompile(`(?m)^Benchmark(Append|RawPublish)\S*\s+\d+\s+([0-9.]+) ns/op`)
-
-// appends compares records per second with raw synchronous publishes, as the log's own Go benchmarks measure them. It
-// returns nothing where there are no such benchmarks.
-func (b *bench) appends() ([]fact, error) {
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark(Append|RawPublish)$", "-count", strconv.Itoa(b.rounds), "./wal/jetstream")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
-	}
-	times := map[string][]float64{}
-	for _, m := range perOp.FindAllStringSubmatch(string(out), -1) {
-		ns, err := strconv.ParseFloat(m[2], 64)
-		if err != nil {
-			return nil, err
-		}
-		times[m[1]] = append(times[m[1]], ns)
-	}
-	if len(times) < 2 {
-		return nil, nil
-	}
-	ratio := spreadOf(times["RawPublish"]).Median / spreadOf(times["Append"]).Median
-	return []fact{newFact("records per second / raw synchronous publish", "", ratio, 0, 0.8)}, nil
 }

@@ -73,11 +73,9 @@ func run(o options) error {
 	if r.Speed, err = b.speed(); err != nil {
 		return err
 	}
-	if r.Facts, err = b.facts(); err != nil {
-		return err
-	}
+	r.Facts, err = b.facts()
 	r.print(os.Stdout)
-	return r.write(o.json)
+	return errors.Join(err, r.write(o.json))
 }
 
 // write writes the report as JSON when a file is named.
@@ -106,7 +104,7 @@ func (r report) print(w *os.File) {
 	}
 	fmt.Fprintln(w)
 	for _, f := range r.Facts {
-		fmt.Fprintf(w, "%-44s %10.2f %-4s asked: %s %s\n", f.Name, f.Value, f.Unit, f.asked(), mark(f.OK))
+		fmt.Fprintf(w, "%-54s %10.2f %-4s asked: %s %s\n", f.Name, f.Value, f.Unit, f.asked(), mark(f.OK))
 	}
 }
 
