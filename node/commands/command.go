@@ -136,7 +136,7 @@ func typed(name string, pairs ...any) reply.Reply {
 	return reply.Map(reply.BulkString("type"), reply.BulkString(name), reply.BulkString("spec"), reply.Map(spec...))
 }
 
-// docs is the row as COMMAND DOCS shows it, without the tree of arguments.
+// docs is the row as COMMAND DOCS shows it.
 func (r *Row) docs() reply.Reply {
 	var pairs []reply.Reply
 	add := func(name, value string) {
@@ -159,6 +159,9 @@ func (r *Row) docs() reply.Reply {
 			changes = append(changes, reply.Bulks(c.Since, c.What))
 		}
 		pairs = append(pairs, reply.BulkString("history"), reply.Set(changes...))
+	}
+	if len(r.state.syntax) > 0 {
+		pairs = append(pairs, reply.BulkString("arguments"), argumentDocs(r.state.syntax))
 	}
 	if len(r.Subcommands) > 0 {
 		var subs []reply.Reply

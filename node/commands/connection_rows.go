@@ -1,10 +1,13 @@
 package commands
 
+import "slices"
+
 // connectionRows are the commands about the connection itself.
 func connectionRows() []Row {
 	return []Row{
 		{Name: "auth", Group: "connection", Since: "1.0.0", Arity: -2, Flags: flagsAlways | FlagFast | FlagNoAuth | FlagAllowBusy,
 			Summary:    "Authenticate to the server",
+			Syntax:     "username?~6.0.0 password",
 			Complexity: "O(N) where N is the number of passwords defined for the user",
 			Categories: []string{"connection"},
 			History:    []Change{{"6.0.0", "Added ACL style (username and password)."}},
@@ -15,17 +18,20 @@ func connectionRows() []Row {
 			Subcommands: clientRows()},
 		{Name: "echo", Group: "connection", Since: "1.0.0", Arity: 2, Flags: FlagLoading | FlagStale | FlagFast,
 			Summary:    "Echo the given string",
+			Syntax:     "message",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Session:    echo},
 		{Name: "hello", Group: "connection", Since: "6.0.0", Arity: -1, Flags: flagsAlways | FlagFast | FlagNoAuth | FlagAllowBusy,
 			Summary:    "Handshake with Redis",
+			Syntax:     "arguments(protover:integer AUTH=username_password(username password)? SETNAME=clientname?)?",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			History:    []Change{{"6.2.0", "`protover` made optional; when called without arguments the command reports the current connection's context."}},
 			Session:    hello},
 		{Name: "ping", Group: "connection", Since: "1.0.0", Arity: -1, Flags: FlagFast,
 			Summary:    "Ping the server",
+			Syntax:     "message?",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Tips:       []string{"request_policy:all_shards", "response_policy:all_succeeded"},
@@ -42,6 +48,7 @@ func connectionRows() []Row {
 			Session:    reset},
 		{Name: "select", Group: "connection", Since: "1.0.0", Arity: 2, Flags: FlagLoading | FlagStale | FlagFast,
 			Summary:    "Change the selected database for the current connection",
+			Syntax:     "index:integer",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Session:    selectDB},
@@ -49,13 +56,14 @@ func connectionRows() []Row {
 }
 
 // clientRows are the sub-commands of CLIENT.
-func clientRows() []Row { return append(ownClientRows(), otherClientsRows()...) }
+func clientRows() []Row { return slices.Concat(ownClientRows(), laterClientRows(), otherClientsRows()) }
 
 // ownClientRows are those about the connection that sends them.
 func ownClientRows() []Row {
 	return []Row{
 		{Name: "client|caching", Group: "connection", Since: "6.0.0", Arity: 3, Flags: flagsAlways,
 			Summary:    "Instruct the server about tracking or not keys in the next request",
+			Syntax:     "mode(YES|NO)",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Session:    clientCaching},
@@ -82,21 +90,25 @@ func ownClientRows() []Row {
 			Session:    clientInfo},
 		{Name: "client|no-evict", Group: "connection", Since: "7.0.0", Arity: 3, Flags: flagsOperator,
 			Summary:    "Set client eviction mode for the current connection",
+			Syntax:     "enabled(ON|OFF)",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Session:    clientNoEvict},
 		{Name: "client|reply", Group: "connection", Since: "3.2.0", Arity: 3, Flags: flagsAlways,
 			Summary:    "Instruct the server whether to reply to commands",
+			Syntax:     "on_off_skip(ON|OFF|SKIP)",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Session:    clientReply},
 		{Name: "client|setname", Group: "connection", Since: "2.6.9", Arity: 3, Flags: flagsAlways,
 			Summary:    "Set the current connection name",
+			Syntax:     "connection-name",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Session:    clientSetname},
 		{Name: "client|tracking", Group: "connection", Since: "6.0.0", Arity: -3, Flags: flagsAlways,
 			Summary:    "Enable or disable server assisted client side caching support",
+			Syntax:     "status(ON|OFF) REDIRECT=client-id:integer? PREFIX=prefix?*+ BCAST? OPTIN? OPTOUT? NOLOOP?",
 			Complexity: "O(1). Some options may introduce additional complexity.",
 			Categories: []string{"connection"},
 			Session:    clientTracking},
@@ -105,13 +117,21 @@ func ownClientRows() []Row {
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Session:    clientTrackinginfo},
+	}
+}
+
+// laterClientRows came after Redis 7.0; clients send them to any server.
+func laterClientRows() []Row {
+	return []Row{
 		{Name: "client|no-touch", Group: "connection", Since: "7.2.0", Arity: 3, Flags: flagsAlways,
 			Summary:    "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
+			Syntax:     "enabled(ON|OFF)",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Session:    clientNoTouch},
 		{Name: "client|setinfo", Group: "connection", Since: "7.2.0", Arity: 4, Flags: flagsAlways,
 			Summary:    "Sets information specific to the client or connection.",
+			Syntax:     "attr(LIB-NAME=libname|LIB-VER=libver)",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			Tips:       []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
@@ -129,12 +149,14 @@ func otherClientsRows() []Row {
 			Session:    help},
 		{Name: "client|kill", Group: "connection", Since: "2.4.0", Arity: -3, Flags: flagsOperator,
 			Summary:    "Kill the connection of a client",
+			Syntax:     "filter(ip:port:string!2.8.12|new-format(ID=client-id:integer?~2.8.12|TYPE=normal_master_slave_pubsub(NORMAL|MASTER~3.2.0|SLAVE|REPLICA~5.0.0|PUBSUB)?~2.8.12|USER=username?|ADDR=ip:port:string?|LADDR=ip:port:string?~6.2.0|SKIPME=yes/no?)*)",
 			Complexity: "O(N) where N is the number of client connections",
 			Categories: []string{"connection"},
 			History:    []Change{{"2.8.12", "Added new filter format."}, {"2.8.12", "`ID` option."}, {"3.2.0", "Added `master` type in for `TYPE` option."}, {"5.0.0", "Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility."}, {"6.2.0", "`LADDR` option."}},
 			Session:    clientKill},
 		{Name: "client|list", Group: "connection", Since: "2.4.0", Arity: -2, Flags: flagsOperator,
 			Summary:    "Get the list of client connections",
+			Syntax:     "TYPE=normal_master_replica_pubsub(NORMAL|MASTER|REPLICA|PUBSUB)?~5.0.0 ID=id(client-id:integer*)?~6.2.0",
 			Complexity: "O(N) where N is the number of client connections",
 			Categories: []string{"connection"},
 			Tips:       []string{"nondeterministic_output"},
@@ -142,12 +164,14 @@ func otherClientsRows() []Row {
 			Session:    clientList},
 		{Name: "client|pause", Group: "connection", Since: "2.9.50", Arity: -3, Flags: flagsOperator,
 			Summary:    "Stop processing commands from clients for some time",
+			Syntax:     "timeout:integer mode(WRITE|ALL)?~6.2.0",
 			Complexity: "O(1)",
 			Categories: []string{"connection"},
 			History:    []Change{{"6.2.0", "`CLIENT PAUSE WRITE` mode added along with the `mode` option."}},
 			Session:    clientPause},
 		{Name: "client|unblock", Group: "connection", Since: "5.0.0", Arity: -3, Flags: flagsOperator,
 			Summary:    "Unblock a client blocked in a blocking command from a different connection",
+			Syntax:     "client-id:integer timeout_error(TIMEOUT|ERROR)?",
 			Complexity: "O(log N) where N is the number of client connections",
 			Categories: []string{"connection"},
 			Session:    clientUnblock},

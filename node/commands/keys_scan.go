@@ -13,6 +13,7 @@ func keyWalkRows() []Row {
 	return []Row{
 		{Name: "keys", Since: "1.0.0", Arity: 2, Flags: FlagReadonly | FlagOffLoop,
 			Summary:    "Find all keys matching the given pattern",
+			Syntax:     "pattern:pattern",
 			Complexity: "O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.",
 			Categories: []string{"dangerous"}, // besides the group's
 			Tips:       []string{"request_policy:all_shards", "nondeterministic_output_order"},
@@ -24,6 +25,7 @@ func keyWalkRows() []Row {
 			Snapshot:   randomKey},
 		{Name: "scan", Since: "2.8.0", Arity: -2, Flags: FlagReadonly | FlagOffLoop,
 			Summary:    "Incrementally iterate the keys space",
+			Syntax:     "cursor:integer MATCH=pattern:pattern? COUNT=count:integer? TYPE=type?~6.0.0",
 			Complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
 			Tips:       []string{"nondeterministic_output", "request_policy:special"},
 			History:    []Change{{"6.0.0", "Added the `TYPE` subcommand."}},

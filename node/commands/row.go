@@ -80,6 +80,7 @@ type Row struct {
 	Group       string
 	Since       string
 	Summary     string
+	Syntax      string // the arguments, written as type argument says
 	Complexity  string
 	Arity       int // counts the name; negative: at least
 	Flags       Flags
@@ -110,6 +111,7 @@ type rowState struct {
 	parent *Row
 	subs   map[string]*Row
 	names  []string // of the sub-commands, in the order of the rows
+	syntax []argument
 	stats  rowStats
 }
 

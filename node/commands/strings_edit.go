@@ -12,11 +12,13 @@ func stringEditRows(maxString func() int64) []Row {
 	return []Row{
 		{Name: "append", Since: "2.0.0", Arity: 3, Flags: FlagWrite | FlagDenyOOM | FlagFast,
 			Summary:    "Append a value to a key",
+			Syntax:     "key:key value",
 			Complexity: "O(1). The amortized time complexity is O(1) assuming the appended value is small and the already present value is of any size, since the dynamic string library used by Redis will double the free space available on every reallocation.",
 			Keys:       oneKey("RW insert"),
 			Write:      appendTo(maxString)},
 		{Name: "setrange", Since: "2.2.0", Arity: 4, Flags: FlagWrite | FlagDenyOOM,
 			Summary:    "Overwrite part of a string at key starting at the specified offset",
+			Syntax:     "key:key offset:integer value",
 			Complexity: "O(1), not counting the time taken to copy the new string in place. Usually, this string is very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M being the length of the value argument.",
 			Keys:       oneKey("RW update"),
 			Write:      setRange(maxString)},

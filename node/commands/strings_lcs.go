@@ -12,6 +12,7 @@ func lcsRows(maxString func() int64) []Row {
 	return []Row{
 		{Name: "lcs", Since: "7.0.0", Arity: -3, Flags: FlagReadonly | FlagOffLoop,
 			Summary:    "Find longest common substring",
+			Syntax:     "key1:key key2:key LEN? IDX? MINMATCHLEN=len:integer? WITHMATCHLEN?",
 			Complexity: "O(N*M) where N and M are the lengths of s1 and s2, respectively",
 			Keys:       []KeySpec{{Flags: "RO access", Index: 1, Last: 1, Step: 1}},
 			Read:       lcs(maxString)},

@@ -45,7 +45,7 @@ func (t *Table) add(row *Row) {
 
 // prepare gives the row and its sub-commands what the table adds to them.
 func (r *Row) prepare(parent *Row) {
-	r.state = &rowState{upper: strings.ToUpper(r.Name), parent: parent}
+	r.state = &rowState{upper: strings.ToUpper(r.Name), parent: parent, syntax: parseSyntax(r.Syntax)}
 	handlers := 0
 	for _, has := range []bool{r.Read != nil, r.Write != nil, r.Snapshot != nil, r.Session != nil} {
 		if has {

@@ -56,6 +56,7 @@ func transactionRows() []Row {
 			Session:    unwatch},
 		{Name: "watch", Group: "transactions", Since: "2.2.0", Arity: -2, Flags: flagsAlways | FlagFast | FlagAllowBusy,
 			Summary:    "Watch the given keys to determine execution of the MULTI/EXEC block",
+			Syntax:     "key:key*",
 			Complexity: "O(1) for every key.",
 			Categories: []string{"transaction"},
 			Keys:       []KeySpec{{Flags: "RO", Index: 1, Last: -1, Step: 1}},

@@ -1,0 +1,72 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+)
+
+// fields are a reply's keys and values, of RESP2's flat arrays as of maps.
+func fields(v Value) map[string]Value {
+	out := make(map[string]Value)
+	for i := 0; i+1 < len(v.Elems); i += 2 {
+		out[v.Elems[i].Text] = v.Elems[i+1]
+	}
+	return out
+}
+
+// TestCommandDocs compares every command's and sub-command's documentation with redis-server's, the trees of arguments
+// included: clients draw their hints and their routing from it.
+func TestCommandDocs(t *testing.T) {
+	ours := fields(do(t, dial(t, startShiplog(t)), "COMMAND", "DOCS"))
+	theirs := fields(do(t, dial(t, startRedis(t)), "COMMAND", "DOCS"))
+	compared := 0
+	for name, docs := range ours {
+		if want, known := theirs[name]; known {
+			compared += compareDocs(t, name, docs, want)
+		} else if !slices.Contains(newCommands(), name) {
+			t.Errorf("redis-server does not know %s", name)
+		}
+	}
+	if compared < 120 {
+		t.Errorf("only %d commands compared", compared)
+	}
+}
+
+// newCommands are those that redis-server 7.0.15 does not have.
+func newCommands() []string { return []string{"waitaof", "client|no-touch", "client|setinfo"} }
+
+// compareDocs compares one command's fields, and those of its sub-commands, which come in any order. It returns how many
+// commands it has compared.
+func compareDocs(t *testing.T, name string, got, want Value) (compared int) {
+	t.Helper()
+	have, wanted := fields(got), fields(want)
+	if name == "debug" {
+		delete(wanted, "doc_flags") // "syscmd" says that it is for developers; nobody reads it
+	}
+	for field := range wanted {
+		if _, there := have[field]; !there {
+			t.Errorf("%s has no %s", name, field)
+		}
+	}
+	for field, value := range have {
+		if field == "subcommands" {
+			continue
+		}
+		if want := wanted[field]; value.String() != want.String() {
+			t.Errorf("%s: %s\n got %v\nwant %v", name, field, value, want)
+		}
+	}
+	theirs := fields(wanted["subcommands"])
+	for sub, docs := range fields(have["subcommands"]) {
+		if want, known := theirs[sub]; known {
+			compared += compareDocs(t, sub, docs, want)
+		} else if !slices.Contains(newCommands(), sub) {
+			t.Errorf("redis-server does not know %s", sub)
+		}
+		delete(theirs, sub)
+	}
+	for sub := range theirs {
+		t.Errorf("%s has no sub-command %s", name, sub)
+	}
+	return compared + 1
+}
