@@ -60,7 +60,7 @@ var directives = []Directive{
 		codec: memory(0, func(c *Config) *int64 { return &c.Log.MinFreeDisk })},
 	{Name: "max-unit-size", Default: "1gb", Change: Fixed, Doc: "largest command or transaction, in bytes of what it changes",
 		codec: memory(1<<20, func(c *Config) *int64 { return &c.Log.MaxUnitBytes })},
-	{Name: "commit-delay-us", Default: "100", Change: Fixed, Doc: "microseconds that a record may wait for more commands when several clients are writing; who is alone never waits",
+	{Name: "commit-delay-us", Default: "1000", Change: Fixed, Doc: "most microseconds that a record waits for more commands when several clients are writing; who is alone never waits",
 		codec: interval(time.Microsecond, 1_000_000, func(c *Config) *time.Duration { return &c.Log.CommitDelay })},
 
 	{Name: "state-flush-seconds", Default: "60", Change: Fixed, Doc: "how often the state is brought to the disk, so that the log can be trimmed; 0: only when the memtable is full",
@@ -69,7 +69,7 @@ var directives = []Directive{
 		codec: memory(0, func(c *Config) *int64 { return &c.State.RowCacheBytes })},
 	{Name: "block-cache-size", Default: "64mb", Change: Fixed, Doc: "memory for blocks of the state's files",
 		codec: memory(0, func(c *Config) *int64 { return &c.State.BlockCacheBytes })},
-	{Name: "memtable-size", Default: "64mb", Change: Fixed, Doc: "memory for changes that are not in the state's files yet",
+	{Name: "memtable-size", Default: "16mb", Change: Fixed, Doc: "memory for changes that are not in the state's files yet",
 		codec: memory(1<<20, func(c *Config) *int64 { return &c.State.MemtableBytes })},
 	{Name: "maxmemory", Default: "0", Doc: "always 0: keys live on the disk",
 		codec: only("0", "keys live on the disk and are not bounded by memory: only 0 is possible (see min-free-disk)")},

@@ -57,6 +57,7 @@ func (p *Partition) send() *message {
 	g := p.open
 	p.flight, p.open = g, p.newGroup()
 	g.end = p.tail
+	p.sentAt = p.cfg.Now()
 	if body := g.body(); len(body) > p.cfg.PartSize {
 		g.rest = body
 		return p.sendPart(g)
@@ -120,21 +121,23 @@ func (p *Partition) decided(g *group, err error) {
 		p.acknowledged(g)
 		next = p.send()
 	}
+	acked := p.acked == g.number
 	p.mu.Unlock()
 	p.append(next)
+	if acked {
+		g.commit.finish(nil)
+	}
 }
 
-// acknowledged releases the replies that wait for g and hands it to the applier.
+// acknowledged takes note that g is in the log and hands it to the applier. The caller releases the replies that wait
+// for it when it has given up the lock.
 func (p *Partition) acknowledged(g *group) {
 	p.flight = nil
 	p.acked, p.tail = g.number, g.end
 	p.appended += uint64(len(g.body()))
 	p.ackedAt = p.cfg.Now()
-	p.expected = g.units + p.open.units
-	if p.expected > 1 { // ask for more than last time: otherwise small groups would stay small
-		p.expected += p.expected / 2
-	}
-	g.commit.finish(nil)
+	p.ackTook += (p.ackedAt.Sub(p.sentAt) - p.ackTook) / 8
+	p.expected = max(g.units+p.open.units, p.expected-p.expected/16)
 	p.queue = append(p.queue, g)
 	p.backlog += len(g.buf)
 	p.signal()

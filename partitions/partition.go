@@ -88,8 +88,10 @@ type gate struct {
 type pacing struct {
 	timer    *time.Timer // sends a group that was held back
 	armed    bool
-	ackedAt  time.Time // the newest record was acknowledged
-	expected int       // units that were waiting then
+	sentAt   time.Time     // the newest record left
+	ackedAt  time.Time     // the newest acknowledgement came
+	ackTook  time.Duration // what an acknowledgement takes, on average
+	expected int           // units that may be expected: about as many as were waiting at the last acknowledgements
 }
 
 // groups are the records in the making, in flight, and acknowledged but not yet applied.
@@ -381,13 +383,13 @@ func (p *Partition) signal() {
 
 // holding tells whether the open group had better wait for more units, and then sees to it that it is sent when its time
 // has come. A record costs the same whether it carries one unit or a hundred, and those whose replies have just been released
-// are likely to ask again: so a group is held until as many units have come as were waiting at the last
-// acknowledgement, but not for more than GatherMax after it. Who is alone never waits.
+// are likely to ask again: so a group is held until as many units have come as were waiting lately, but
+// not for longer than gatherFor acknowledgements take, nor than GatherMax. Who is alone never waits.
 func (p *Partition) holding() bool {
 	if p.open.units >= p.expected {
 		return false
 	}
-	wait := p.cfg.GatherMax - p.cfg.Now().Sub(p.ackedAt)
+	wait := min(p.cfg.GatherMax, gatherFor*p.ackTook) - p.cfg.Now().Sub(p.ackedAt)
 	if wait <= 0 {
 		return false
 	}
@@ -398,10 +400,16 @@ func (p *Partition) holding() bool {
 	return true
 }
 
+// gatherFor is how many times an acknowledgement's time a group may wait for more units.
+const gatherFor = 3
+
 // release sends a group that was held back.
 func (p *Partition) release() {
 	p.mu.Lock()
 	p.armed = false
+	if p.flight == nil { // not as many have come as there were
+		p.expected = p.open.units
+	}
 	m := p.send()
 	p.mu.Unlock()
 	p.append(m)

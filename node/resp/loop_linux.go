@@ -94,7 +94,8 @@ func detach(plain syscall.Conn) (fd int, err error) {
 
 // loop is an event loop: one goroutine that owns its sockets. Everybody else asks it by mail.
 //
-// It also owns a goroutine for each distinct Wait that connections are parked on and for each Later that runs.
+// It also owns a goroutine for each Later that runs, and for each distinct Wait that connections are parked on if that
+// cannot tell by itself when it is done.
 type loop struct {
 	srv     *Server
 	poll    *os.File // the epoll descriptor, itself known to the runtime's poller
@@ -260,18 +261,28 @@ func (l *loop) park(s *sock, w commands.Wait) {
 		if n := len(l.lists); n > 0 {
 			list, l.lists = l.lists[n-1], l.lists[:n-1]
 		}
-		go l.await(done)
+		l.await(w, done)
 	}
 	l.parked[done] = append(list, s)
 }
 
-// await tells the loop when a Wait is done.
-func (l *loop) await(done <-chan struct{}) {
-	select {
-	case <-done:
-		l.post(func() { l.unpark(done) })
-	case <-l.gone:
+// notifier is a Wait that tells by itself when it is done, which spares a goroutine.
+type notifier interface{ Notify(fn func()) }
+
+// await sees to it that the loop is told when a Wait is done.
+func (l *loop) await(w commands.Wait, done <-chan struct{}) {
+	tell := func() { l.post(func() { l.unpark(done) }) }
+	if n, ok := w.(notifier); ok {
+		n.Notify(tell)
+		return
 	}
+	go func() {
+		select {
+		case <-done:
+			tell()
+		case <-l.gone:
+		}
+	}()
 }
 
 // unpark goes on with the connections whose Wait is done.
