@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"shiplog/partitions/keyspace"
-	"shiplog/wal"
 )
 
 const (
@@ -42,16 +41,16 @@ func (p *Partition) SetActiveExpire(on bool) { p.keepExpired.Store(!on) }
 // time.
 func (p *Partition) expire(ctx context.Context, place []byte) ([]byte, error) {
 	for ctx.Err() == nil {
-		keys, next, err := p.store.Due(place, p.expiredBefore(), expireScan)
+		due, next, err := p.store.Due(place, p.expiredBefore(), expireScan)
 		if err != nil {
 			return place, p.halt(err)
 		}
-		number, ok := p.removeExpired(ctx, keys)
+		number, ok := p.removeExpired(ctx, due)
 		if !ok || p.awaitApplied(number) != nil {
 			return place, nil // refused or ending: try again later
 		}
 		place = next
-		if len(keys) < expireScan {
+		if len(due) < expireScan {
 			break
 		}
 	}
@@ -69,31 +68,30 @@ func (p *Partition) expiredBefore() int64 {
 	return p.appliedMS
 }
 
-// removeExpired removes keys unit by unit, so that nobody waits long for the lock, and returns the newest group that
+// removeExpired removes what is due unit by unit, so that nobody waits long for the lock, and returns the newest group that
 // has effects of it. It is not ok when the partition takes no writes.
-func (p *Partition) removeExpired(ctx context.Context, keys [][]byte) (number uint64, ok bool) {
-	for len(keys) > 0 && ctx.Err() == nil {
-		n := min(len(keys), expireUnit)
-		commit, err := p.Update(expiry(keys[:n]))
+func (p *Partition) removeExpired(ctx context.Context, due []keyspace.Due) (number uint64, ok bool) {
+	for len(due) > 0 && ctx.Err() == nil {
+		n := min(len(due), expireUnit)
+		commit, err := p.Update(expiry(due[:n]))
 		if err != nil {
 			return number, false
 		}
 		if commit != nil {
 			number = commit.number
 		}
-		keys = keys[n:]
+		due = due[n:]
 	}
-	return number, len(keys) == 0
+	return number, len(due) == 0
 }
 
 // expiry is the unit that removes those of the keys whose time is over.
-type expiry [][]byte
+type expiry []keyspace.Due
 
 // Write removes the keys.
 func (e expiry) Write(tx *keyspace.Tx) {
-	tx.SetCause(wal.CauseExpire)
-	for _, key := range e {
-		tx.RemoveExpired(key)
+	for _, due := range e {
+		tx.RemoveDue(due)
 	}
 }
 

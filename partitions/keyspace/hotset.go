@@ -8,6 +8,7 @@ type head struct {
 	key    string
 	value  Value
 	exists bool
+	stub   bool   // its value is known only in part: it must not be shown
 	warm   bool   // used since it was last considered for eviction
 	record uint64 // the record that last changed it; 0 when it was read from Pebble
 	used   int64  // when a command last used it, Unix milliseconds; 0 when unknown
@@ -35,6 +36,7 @@ type hotSet struct {
 	clean   headList
 	limit   int64
 	bytes   int64
+	evicted uint64 // the newest record of a head that was evicted
 	applied *atomic.Uint64
 }
 
@@ -114,9 +116,17 @@ func (s *hotSet) trim() {
 			s.clean.push(h)
 			continue
 		}
+		s.evicted = max(s.evicted, h.record)
 		s.bytes -= h.size()
 		delete(s.heads, h.key)
 	}
+}
+
+// forget drops a head, so that the key is read from Pebble when it is asked for again.
+func (s *hotSet) forget(h *head) {
+	h.list.remove(h)
+	s.bytes -= h.size()
+	delete(s.heads, h.key)
 }
 
 // dropUnapplied forgets every head that Pebble does not have.

@@ -260,13 +260,20 @@ func TestExpiredKeysAreHiddenAndRemovedByAnEffect(t *testing.T) {
 	r.seal()
 	r.apply()
 	keys, next, err := r.store.Due(nil, r.now, 10)
-	if err != nil || len(keys) != 1 || string(keys[0]) != "k" {
-		t.Fatalf("Due = %q, %v", keys, err)
+	if err != nil || len(keys) != 1 || string(keys[0].Key) != "k" {
+		t.Fatalf("Due = %v, %v", keys, err)
 	}
 	if keys, again, err := r.store.Due(next, r.now, 10); err != nil || len(keys) != 0 || string(again) != string(next) {
-		t.Fatalf("Due behind it = %q, %q, %v", keys, again, err)
+		t.Fatalf("Due behind it = %v, %q, %v", keys, again, err)
 	}
-	r.unit(func(tx *Tx) bool { tx.SetCause(wal.CauseExpire); return tx.RemoveExpired([]byte("k")) })
+	r.unit(func(tx *Tx) bool { tx.RemoveDue(keys[0]); return false })
+	if r.store.View(r.now-11).Len() != 1 || r.store.View(r.now).Len() != 1 {
+		t.Fatal("a removal that was undone is not")
+	}
+	if v, ok := r.store.View(r.now - 11).Get([]byte("k")); !ok || string(v.Data) != "v" {
+		t.Fatalf("after a removal that was undone the value is %q, %v", v.Data, ok)
+	}
+	r.unit(func(tx *Tx) bool { return tx.RemoveDue(keys[0]) })
 	var reader wal.EffectReader
 	reader.Reset(r.body)
 	var e wal.Effect
@@ -279,7 +286,7 @@ func TestExpiredKeysAreHiddenAndRemovedByAnEffect(t *testing.T) {
 	r.seal()
 	r.apply()
 	if keys, _, _ := r.store.Due(nil, r.now, 10); len(keys) != 0 {
-		t.Fatalf("still due: %q", keys)
+		t.Fatalf("still due: %v", keys)
 	}
 }
 
@@ -321,5 +328,50 @@ func TestWatch(t *testing.T) {
 				t.Error("still watching")
 			}
 		})
+	}
+}
+
+// What the index said must not be believed when the key may have changed since.
+func TestRemoveDueSeesLaterChanges(t *testing.T) {
+	for name, later := range map[string]func(tx *Tx){
+		"persisted":  func(tx *Tx) { tx.Set([]byte("k"), []byte("new"), 0, false) },
+		"prolonged":  func(tx *Tx) { tx.Set([]byte("k"), []byte("new"), 9_000_000, false) },
+		"deleted":    func(tx *Tx) { tx.Delete([]byte("k")) },
+		"flushed":    func(tx *Tx) { tx.Flush() },
+		"not at all": func(tx *Tx) { tx.Set([]byte("other"), nil, 0, false) },
+	} {
+		for _, evict := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, evict), func(t *testing.T) {
+				r := newRig(t, vfs.NewMem())
+				defer r.store.Close()
+				r.unit(func(tx *Tx) bool { tx.Set([]byte("k"), []byte("v"), r.now+10, false); return true })
+				r.seal()
+				r.apply()
+				r.crowd(evict)
+				r.now += 11
+				due, _, err := r.store.Due(nil, r.now, 10)
+				if err != nil || len(due) != 1 {
+					t.Fatalf("Due = %v, %v", due, err)
+				}
+				r.unit(func(tx *Tx) bool { later(tx); return true })
+				if evict {
+					r.seal()
+					r.apply()
+				}
+				r.crowd(evict)
+				removed := false
+				r.unit(func(tx *Tx) bool { removed = tx.RemoveDue(due[0]); return true })
+				if want := name == "not at all"; removed != want {
+					t.Errorf("removed: %v, want %v", removed, want)
+				}
+			})
+		}
+	}
+}
+
+// crowd pushes everything that is applied out of the hot set.
+func (r *rig) crowd(push bool) {
+	for i := 0; push && i < 500; i++ {
+		r.store.View(r.now).Get(fmt.Appendf(nil, "nobody:%d", i))
 	}
 }

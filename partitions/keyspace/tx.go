@@ -252,6 +252,9 @@ func (t *Tx) Rollback() {
 			continue
 		}
 		s.hot.write(u.head, u.value, u.exists, u.record)
+		if u.head.stub {
+			s.hot.forget(u.head)
+		}
 	}
 	s.counts, s.flushed, s.newest = t.counts, t.flushed, t.newest
 	*t.out = (*t.out)[:t.start]
