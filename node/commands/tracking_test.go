@@ -115,6 +115,22 @@ func TestTrackingBroadcast(t *testing.T) {
 	}
 }
 
+// TestNoLoop spares a client what it has changed itself, but not that all keys are gone.
+func TestNoLoop(t *testing.T) {
+	r, reader, writer := trackedRig(t)
+	reader.expect("client tracking on noloop", "+OK", "t.read k", "null")
+	r.touch(reader, "k")
+	if got := reader.pushes(); got != "" {
+		t.Errorf("told of its own change: %s", got)
+	}
+	reader.do("t.read k")
+	r.touch(writer, "k")
+	r.srv.Touched(nil, reader.ID())
+	if got, want := reader.pushes(), ">invalidate [k]< >invalidate null<"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestTrackingRedirect(t *testing.T) {
 	r, reader, writer := trackedRig(t)
 	target := r.connect()
