@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	expireScan = 8192 // expired keys looked up in Pebble at a time
+	expireScan = 2048 // expired keys looked up in Pebble at a time
 	expireUnit = 64   // of them removed in one unit, which is how long others wait for the lock
 )
 

@@ -266,6 +266,7 @@ func TestExpiredKeysAreHiddenAndRemovedByAnEffect(t *testing.T) {
 	if keys, again, err := r.store.Due(next, r.now, 10); err != nil || len(keys) != 0 || string(again) != string(next) {
 		t.Fatalf("Due behind it = %v, %q, %v", keys, again, err)
 	}
+	r.crowd(true)
 	r.unit(func(tx *Tx) bool { tx.RemoveDue(keys[0]); return false })
 	if r.store.View(r.now-11).Len() != 1 || r.store.View(r.now).Len() != 1 {
 		t.Fatal("a removal that was undone is not")
