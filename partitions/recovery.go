@@ -37,14 +37,23 @@ func (p *Partition) recover(ctx context.Context) error {
 		if err := r.flush(); err != nil {
 			return err
 		}
-		p.recovery.Records += r.records
+		p.note(func(did *Recovery) {
+			did.Records += r.records
+			did.Took = p.cfg.Now().Sub(begin)
+		})
 		err = p.lead(ctx, r.at, founding)
 		if errors.Is(err, wal.ErrFenced) {
 			continue // the log was longer than its bounds said
 		}
-		p.recovery.Took = p.cfg.Now().Sub(begin)
 		return err
 	}
+}
+
+// note adds to what operators are told of the start.
+func (p *Partition) note(add func(did *Recovery)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	add(&p.recovery)
 }
 
 // attach compares the state with the log (I9) and tells whether the log is at its beginning: new, or founded anew because it ends
@@ -61,7 +70,7 @@ func (p *Partition) attach(ctx context.Context) (founding bool, err error) {
 		return false, fmt.Errorf("%w: the state is at %d, the log begins at %d", ErrBehind, at.Seq, bounds.First)
 	case at.Seq > bounds.Last:
 		p.cfg.Event(Event{Text: fmt.Sprintf("the log ends at %d, before the state at %d: founding it anew over the state", bounds.Last, at.Seq)})
-		p.recovery.Refounded = true
+		p.note(func(did *Recovery) { did.Refounded = true })
 		return true, p.log.Refound(ctx, at.Seq+1)
 	case empty || at.Seq == 0 || at.Seq < bounds.First:
 		return empty, nil

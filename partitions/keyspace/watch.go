@@ -3,7 +3,7 @@ package keyspace
 // Watch is what one client watches in one partition (WATCH). It is guarded by the partition's lock.
 type Watch struct {
 	dirty bool
-	keys  []string
+	keys  map[string]struct{}
 }
 
 // watcher is one Watch's interest in one key.
@@ -14,21 +14,22 @@ type watcher struct {
 
 // Watch adds key to what w watches. Its time is judged at now (Unix milliseconds).
 func (s *Store) Watch(key []byte, w *Watch, now int64) {
-	for _, known := range w.keys {
-		if known == string(key) {
-			return
-		}
+	k := string(key)
+	if _, known := w.keys[k]; known {
+		return
 	}
 	v := s.View(now)
 	h := v.head(key)
-	k := string(key)
-	w.keys = append(w.keys, k)
+	if w.keys == nil {
+		w.keys = make(map[string]struct{})
+	}
+	w.keys[k] = struct{}{}
 	s.watches[k] = append(s.watches[k], watcher{watch: w, expired: h != nil && h.exists && h.value.expired(now)})
 }
 
 // Unwatch forgets everything that w watches and makes it clean again.
 func (s *Store) Unwatch(w *Watch) {
-	for _, key := range w.keys {
+	for key := range w.keys {
 		kept := s.watches[key][:0]
 		for _, other := range s.watches[key] {
 			if other.watch != w {
@@ -41,7 +42,7 @@ func (s *Store) Unwatch(w *Watch) {
 			s.watches[key] = kept
 		}
 	}
-	w.keys, w.dirty = w.keys[:0], false
+	w.keys, w.dirty = nil, false
 }
 
 // Dirty tells whether a key that w watches has changed since, or its time has come.
@@ -49,7 +50,7 @@ func (w *Watch) Dirty(v *View) bool {
 	if w.dirty {
 		return true
 	}
-	for _, key := range w.keys {
+	for key := range w.keys {
 		h := v.head([]byte(key))
 		if h == nil || !h.exists || !h.value.expired(v.now) {
 			continue
