@@ -408,7 +408,7 @@ func (p *Partition) release() {
 	p.mu.Lock()
 	p.armed = false
 	if p.flight == nil { // not as many have come as there were
-		p.expected = p.open.units
+		p.expected = max(p.open.units, p.expected*3/4)
 	}
 	m := p.send()
 	p.mu.Unlock()
