@@ -117,7 +117,7 @@ func (s *Server) check(current *server.Server) error {
 	return checkSync(s.cfg.Sync, config.SyncAlways, config.SyncInterval)
 }
 
-// checkSync compares what the server does about fsync with what was asked for (T9).
+// checkSync compares what the server does about fsync with what was asked for.
 func checkSync(want Sync, always bool, interval time.Duration) error {
 	switch {
 	case always != (want == SyncAlways):

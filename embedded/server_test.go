@@ -76,7 +76,7 @@ func TestSyncModes(t *testing.T) {
 	}
 }
 
-// A server that does not do what was asked for must not start (T9).
+// A server that does not do what was asked for must not start.
 func TestCheckSync(t *testing.T) {
 	for _, c := range []struct {
 		want     Sync

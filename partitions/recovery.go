@@ -60,41 +60,25 @@ func (p *Partition) note(add func(did *Recovery)) {
 // before the state does.
 func (p *Partition) attach(ctx context.Context) (founding bool, err error) {
 	at := p.store.Position()
+	standing, err := shipper.Compare(ctx, p.log, at)
+	if err != nil {
+		return false, err
+	}
+	switch standing {
+	case shipper.TooLate:
+		return false, fmt.Errorf("%w: the state is at %d", ErrBehind, at.Seq)
+	case shipper.Different:
+		return false, fmt.Errorf("%w: they differ at record %d", ErrDiffers, at.Seq)
+	case shipper.Ahead:
+		p.cfg.Event(Event{Text: fmt.Sprintf("the log ends before the state at %d: founding it anew over the state", at.Seq)})
+		p.note(func(did *Recovery) { did.Refounded = true })
+		return true, p.log.Refound(ctx, at.Seq+1)
+	}
 	bounds, err := p.log.Bounds(ctx)
 	if err != nil {
 		return false, fmt.Errorf("find the end of the log: %w", err)
 	}
-	empty := bounds.Last+1 == bounds.First
-	switch {
-	case at.Seq+1 < bounds.First:
-		return false, fmt.Errorf("%w: the state is at %d, the log begins at %d", ErrBehind, at.Seq, bounds.First)
-	case at.Seq > bounds.Last:
-		p.cfg.Event(Event{Text: fmt.Sprintf("the log ends at %d, before the state at %d: founding it anew over the state", bounds.Last, at.Seq)})
-		p.note(func(did *Recovery) { did.Refounded = true })
-		return true, p.log.Refound(ctx, at.Seq+1)
-	case empty || at.Seq == 0 || at.Seq < bounds.First:
-		return empty, nil
-	}
-	return false, p.compare(ctx, at)
-}
-
-// compare checks that the log holds, where the state ends, the record that the state ended with.
-func (p *Partition) compare(ctx context.Context, at wal.Position) error {
-	message, err := p.log.Get(ctx, at.Seq)
-	if err != nil {
-		return fmt.Errorf("read record %d: %w", at.Seq, err)
-	}
-	record, err := wal.DecodeRecord(message)
-	if err != nil {
-		return fmt.Errorf("record %d: %w", at.Seq, err)
-	}
-	if record.Epoch < at.Epoch { // a stale record stands there; what follows it is checked by its own chain
-		return nil
-	}
-	if record.Chain != at.Chain || record.Incarnation != at.Incarnation {
-		return fmt.Errorf("%w: record %d has chain %016x, the state %016x", ErrDiffers, at.Seq, record.Chain, at.Chain)
-	}
-	return nil
+	return bounds.Last < bounds.First, nil
 }
 
 // lead appends the EPOCH record that makes this node the primary, and applies it.

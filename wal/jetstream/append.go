@@ -252,7 +252,7 @@ func (l *Log) readAnswers(w *wire) {
 }
 
 // verdict is what an answer of the server says. If neither field is true it says nothing: the append
-// may be stored, now or later (ENGINES.md B.3).
+// may be stored, now or later.
 type verdict struct {
 	stored  bool // at seq
 	seq     wal.Seq

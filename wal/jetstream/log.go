@@ -2,7 +2,7 @@
 //
 // It promises what wal.Log promises: a message is stored at the sequence its writer named or not at
 // all, and the outcome of an append is reported only when it is definite, however the server, its disk
-// or the connection fail (ENGINES.md B.3). It checks at every start that the stream is configured so that
+// or the connection fail. It checks at every start that the stream is configured so that
 // nothing can be lost. It never knows what a message means.
 package jetstream
 
@@ -151,7 +151,7 @@ func (l *Log) Get(ctx context.Context, seq wal.Seq) ([]byte, error) {
 	return message, nil
 }
 
-// get asks the stream's leader, never a replica (T6).
+// get asks the stream's leader, never a replica.
 func (l *Log) get(ctx context.Context, seq wal.Seq) ([]byte, error) {
 	if seq == 0 {
 		return nil, wal.ErrNotFound

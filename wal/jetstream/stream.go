@@ -51,7 +51,7 @@ func Partitions(ctx context.Context, nc *nats.Conn) ([]int, error) {
 }
 
 // streamConfig is what a log's stream must be: nothing is ever dropped but by Trim, a full log refuses
-// instead of forgetting, and no message can be changed or taken out (ENGINES.md B.6, T27).
+// instead of forgetting, and no message can be changed or taken out.
 func (c *Config) streamConfig(first wal.Seq) natsjs.StreamConfig {
 	config := natsjs.StreamConfig{
 		Name:              StreamName(c.Partition),
