@@ -105,12 +105,16 @@ func (e *engine) backgroundSyncs(ctx context.Context) error {
 // SetActiveExpire turns the removal of expired keys on or off.
 func (e *engine) SetActiveExpire(on bool) { e.node.partition.SetActiveExpire(on) }
 
-// SyncLog makes the log durable as far as it is acknowledged. A lone node has no replicas to ask.
-func (e *engine) SyncLog(ctx context.Context, _ uint64, _ int) (local, others int) {
-	if err := e.node.syncLog(ctx); err != nil {
-		return 0, 0
+// SyncLog makes the log durable as far as it is acknowledged. A lone node has no replicas: who asks for some waits
+// until ctx ends, as with Redis.
+func (e *engine) SyncLog(ctx context.Context, _ uint64, replicas int) (local, others int) {
+	if err := e.node.syncLog(ctx); err == nil {
+		local = 1
 	}
-	return 1, 0
+	if replicas > 0 {
+		<-ctx.Done()
+	}
+	return local, 0
 }
 
 // Shutdown ends the node's Run.
