@@ -26,8 +26,9 @@ type Session struct {
 	watched       *watchSet
 	track         trackState
 	proto         atomic.Int32
-	held          atomic.Int64 // bytes of what is queued and watched
-	lastAt        atomic.Int64 // monotonic time at which the last command came, and from which its duration counts
+	held          atomic.Int64  // bytes of what is queued and watched
+	began         time.Duration // monotonic time at which the present command began to run
+	lastAt        atomic.Int64  // monotonic time at which the last command came
 	last          atomic.Pointer[Row]
 	tracked       atomic.Pointer[trackOptions] // nil: the client does not track
 	profile       profile

@@ -16,7 +16,8 @@ func (s *Session) Do(a Args) Result {
 	if len(a) == 0 {
 		return Result{}
 	}
-	s.lastAt.Store(int64(s.srv.now()))
+	s.began = s.srv.now()
+	s.lastAt.Store(int64(s.began))
 	if s.tracked.Load() != nil {
 		return s.muted(s.doTracked(a))
 	}
@@ -114,7 +115,8 @@ func (s *Session) postponed(row *Row, a Args) Result {
 		if err := s.srv.pause.wait(ctx, s.mayWrite(row)); err != nil {
 			return Result{Close: true}
 		}
-		s.lastAt.Store(int64(s.srv.now()))
+		s.began = s.srv.now()
+	s.lastAt.Store(int64(s.began))
 		return s.admitted(row, kept)
 	}}
 }
@@ -123,7 +125,8 @@ func (s *Session) postponed(row *Row, a Args) Result {
 func (s *Session) offLoop(row *Row, a Args) Result {
 	kept := a.clone()
 	return Result{Later: func(context.Context) Result {
-		s.lastAt.Store(int64(s.srv.now()))
+		s.began = s.srv.now()
+	s.lastAt.Store(int64(s.began))
 		return s.run(row, kept)
 	}}
 }
