@@ -116,7 +116,7 @@ func (s *Session) postponed(row *Row, a Args) Result {
 			return Result{Close: true}
 		}
 		s.began = s.srv.now()
-	s.lastAt.Store(int64(s.began))
+		s.lastAt.Store(int64(s.began))
 		return s.admitted(row, kept)
 	}}
 }
@@ -126,7 +126,7 @@ func (s *Session) offLoop(row *Row, a Args) Result {
 	kept := a.clone()
 	return Result{Later: func(context.Context) Result {
 		s.began = s.srv.now()
-	s.lastAt.Store(int64(s.began))
+		s.lastAt.Store(int64(s.began))
 		return s.run(row, kept)
 	}}
 }
