@@ -30,7 +30,7 @@ type loops struct {
 func (ls *loops) open(srv *Server) error {
 	n := srv.cfg.Loops
 	if n == 0 {
-		n = max(1, runtime.GOMAXPROCS(0)/2)
+		n = runtime.GOMAXPROCS(0)
 	}
 	for range n {
 		l, err := openLoop(srv)
