@@ -102,7 +102,7 @@ func header(b []byte) Header {
 // version.
 func (r *Record) check(b []byte) error {
 	switch {
-	case r.Kind != KindData && r.Kind != KindEpoch:
+	case r.Kind < KindData || r.Kind > KindHandover:
 		return fmt.Errorf("%w: kind %d", ErrNewer, r.Kind)
 	case r.Part&^(PartFirst|PartLast) != 0 || b[offReserved]|b[offReserved+1]|b[offReserved+2] != 0:
 		return fmt.Errorf("%w: unknown marks", ErrNewer)
@@ -112,8 +112,20 @@ func (r *Record) check(b []byte) error {
 		return fmt.Errorf("%w: an EPOCH record with index %d, part %d and %d bytes", ErrDamaged, r.Index, r.Part, len(r.Body))
 	case r.Kind != KindEpoch && r.Index == 0:
 		return fmt.Errorf("%w: index 0 is the EPOCH record's", ErrDamaged)
+	case r.Kind == KindLease && (len(r.Body) != 0 || r.Part != PartFirst|PartLast):
+		return fmt.Errorf("%w: a LEASE record with part %d and %d bytes", ErrDamaged, r.Part, len(r.Body))
+	case r.Kind == KindHandover && (len(r.Body) != len(NodeID{}) || r.Part != PartFirst|PartLast):
+		return fmt.Errorf("%w: a HANDOVER record with part %d and %d bytes", ErrDamaged, r.Part, len(r.Body))
 	}
 	return nil
+}
+
+// Heir returns whom a HANDOVER record names, the zero NodeID when any node may lead, and whether r is such a record.
+func (r *Record) Heir() (heir NodeID, handover bool) {
+	if r.Kind != KindHandover {
+		return heir, false
+	}
+	return NodeID(r.Body), true
 }
 
 // checksum is the chain of the message b: XXH64 of the header before the chain field, and the body.

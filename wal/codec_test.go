@@ -136,6 +136,33 @@ func TestGoldenEpochRecord(t *testing.T) {
 	}
 }
 
+// The records that carry no effects: LEASE and HANDOVER.
+func TestGoldenTermRecords(t *testing.T) {
+	heir := NodeID([]byte("the-heir-of-the-log1"))
+	for name, c := range map[string]struct {
+		kind Kind
+		body []byte
+	}{
+		"v1-lease.hex":    {KindLease, nil},
+		"v1-handover.hex": {KindHandover, heir[:]},
+	} {
+		h := goldenHeader()
+		h.Kind = c.kind
+		b := message(h, c.body)
+		file := golden(t, name)
+		if !bytes.Equal(b, file) {
+			t.Errorf("%s: sealed record differs from the golden one:\n got %x\nwant %x", name, b, file)
+		}
+		got, err := DecodeRecord(file)
+		if err != nil || got.Kind != c.kind {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+		if named, handover := got.Heir(); handover != (c.kind == KindHandover) || handover && named != heir {
+			t.Errorf("%s: heir is %q, %t", name, named, handover)
+		}
+	}
+}
+
 // normal makes absent and empty byte slices equal: the format does not tell them apart.
 func normal(effects []Effect) []Effect {
 	out := append([]Effect(nil), effects...)
@@ -179,7 +206,11 @@ func TestDecodeRecordRefuses(t *testing.T) {
 		"cut header":     {whole[:HeaderSize-1], ErrDamaged},
 		"cut body":       {whole[:len(whole)-1], ErrDamaged},
 		"longer":         {append(bytes.Clone(whole), 0), ErrDamaged},
-		"kind 3":         {with(func(h *Header) { h.Kind = 3 }), ErrNewer},
+		"kind 0":         {with(func(h *Header) { h.Kind = 0 }), ErrNewer},
+		"kind 5":         {with(func(h *Header) { h.Kind = 5 }), ErrNewer},
+		"lease and body": {with(func(h *Header) { h.Kind = KindLease }), ErrDamaged},
+		"short heir":     {with(func(h *Header) { h.Kind = KindHandover }), ErrDamaged},
+		"lease in parts": {message(Header{Kind: KindLease, Part: PartFirst, Epoch: 1, Index: 1}, nil), ErrDamaged},
 		"part 4":         {with(func(h *Header) { h.Part = 4 }), ErrNewer},
 		"reserved":       {edited(offReserved+1, 1), ErrNewer},
 		"epoch 0":        {with(func(h *Header) { h.Epoch = 0 }), ErrDamaged},

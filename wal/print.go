@@ -43,6 +43,7 @@ type printedRecord struct {
 	Previous    string          `json:"previous,omitempty"`
 	Chain       string          `json:"chain,omitempty"`
 	Bytes       int             `json:"bytes"`
+	Heir        string          `json:"heir,omitempty"`
 	Verdict     string          `json:"verdict"`
 	Effects     []printedEffect `json:"effects,omitempty"`
 }
@@ -105,6 +106,10 @@ func (p *Printer) judge(seq Seq, r *Record, printed *printedRecord) (string, err
 	if err != nil {
 		return "accepted, the body began before what is shown", nil
 	}
+	if heir, handover := r.Heir(); handover {
+		printed.Heir = hex.EncodeToString(heir[:])
+		return "accepted", nil
+	}
 	if whole {
 		if printed.Effects, err = p.readEffects(body); err != nil {
 			return "", err
@@ -126,7 +131,7 @@ func (p *Printer) readEffects(body []byte) (printed []printedEffect, err error) 
 }
 
 func fillHeader(to *printedRecord, r *Record) {
-	to.Kind = nameOf(int(r.Kind), "data", "epoch")
+	to.Kind = nameOf(int(r.Kind), "data", "epoch", "lease", "handover")
 	to.Part = [...]string{"middle", "first", "last", "whole"}[r.Part&3]
 	to.Incarnation = hex.EncodeToString(r.Incarnation[:])
 	to.Epoch, to.Index = r.Epoch, r.Index
@@ -189,6 +194,9 @@ func (p *Printer) text(r *printedRecord) error {
 	if r.Kind != "" {
 		fmt.Fprintf(&b, " %s epoch=%d index=%d part=%s committed=%s primary=%s incarnation=%s previous=%s chain=%s",
 			r.Kind, r.Epoch, r.Index, r.Part, r.Committed, r.Primary, r.Incarnation, r.Previous, r.Chain)
+	}
+	if r.Heir != "" {
+		fmt.Fprintf(&b, " heir=%s", r.Heir)
 	}
 	fmt.Fprintf(&b, " bytes=%d: %s\n", r.Bytes, r.Verdict)
 	for i := range r.Effects {

@@ -17,11 +17,12 @@ type NodeID [20]byte
 // Kind says what a record is for.
 type Kind uint8
 
-// The kinds of records. Their numbers are part of the format and never change; 3 and 4 are kept for
-// the lease and the hand-over.
+// The kinds of records. Their numbers are part of the format and never change.
 const (
-	KindData  Kind = 1 // effects
-	KindEpoch Kind = 2 // a primary's term begins; no body
+	KindData     Kind = 1 // effects
+	KindEpoch    Kind = 2 // a primary's term begins; no body
+	KindLease    Kind = 3 // the primary still leads: nothing was written, but something was read; no body
+	KindHandover Kind = 4 // the primary's term ends; the body is the heir's NodeID, all zero when any may lead
 )
 
 // Part says where a message stands in a record body that is larger than one message.
