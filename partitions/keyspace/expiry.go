@@ -14,6 +14,7 @@ type Due struct {
 	Key      []byte
 	Deadline int64 // Unix milliseconds
 	asOf     uint64
+	life     uint64
 }
 
 // Due returns up to limit keys whose deadline in Pebble lies before end (Unix milliseconds), oldest first,
@@ -23,11 +24,11 @@ func (s *Store) Due(place []byte, end int64, limit int) (due []Due, next []byte,
 	if place == nil {
 		place = []byte(areaIndex)
 	}
-	upper := appendIndexKey(nil, end, nil)
+	upper := appendIndexKey(nil, end, "")
 	if string(place) >= string(upper) {
 		return nil, place, nil
 	}
-	asOf := s.applied.Load() // before the iterator, which may show more
+	life, asOf := s.life.Load(), s.applied.Load() // before the iterator, which may show more
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: place, UpperBound: upper})
 	if err != nil {
 		return nil, place, fmt.Errorf("look for expired keys: %w", err)
@@ -38,7 +39,7 @@ func (s *Store) Due(place []byte, end int64, limit int) (due []Due, next []byte,
 		if !ok {
 			return nil, place, errors.Join(errRow, it.Close())
 		}
-		due = append(due, Due{Key: clone(key), Deadline: at, asOf: asOf})
+		due = append(due, Due{Key: clone(key), Deadline: at, asOf: asOf, life: life})
 		next = append(append(next[:0:0], it.Key()...), 0)
 	}
 	if err := errors.Join(it.Error(), it.Close()); err != nil {
@@ -48,11 +49,11 @@ func (s *Store) Due(place []byte, end int64, limit int) (due []Due, next []byte,
 }
 
 // RemoveDue removes a key if its time is still over, as an effect caused by expiry, and tells whether it did. It
-// need not read Pebble if the key is not in memory and nothing that changed after d was found has left memory: then the
-// index has told all there is to know.
+// need not read Pebble if the key is not in memory, nothing that changed after d was found has left memory, and the Store
+// has been a primary's all the while: then the index has told all there is to know.
 func (t *Tx) RemoveDue(d Due) bool {
 	s := t.store
-	if s.hot.find(d.Key) != nil || s.hot.evicted > d.asOf || s.flushed > d.asOf {
+	if d.life != s.life.Load() || s.hot.find(d.Key) != nil || s.hot.evicted > d.asOf || s.flushed > d.asOf {
 		return t.RemoveExpired(d.Key)
 	}
 	h := &head{key: string(d.Key), value: Value{Type: TypeString, ExpireAt: d.Deadline}, exists: true, stub: true}

@@ -25,10 +25,12 @@ type rig struct {
 
 func newRig(t testing.TB, fs vfs.FS) *rig {
 	t.Helper()
-	s, err := Open("state", Options{FS: fs, MemTable: 256 << 10, HotSet: 4 << 10, Logger: quiet{}})
+	s, err := Open("state", Options{FS: fs, MemTable: 256 << 10, HotSet: 4 << 10, Filter: -1, Logger: quiet{}})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
+	s.filter = newFilter(s.db, blockBytes, 4*blockBytes) // so small that it is often full, wrong and filled anew
+	s.filter.refill(s.stored.keys)
 	return &rig{t: t, store: s, now: 1_000_000, record: 1, seq: s.Position().Seq}
 }
 
@@ -372,6 +374,8 @@ func TestRemoveDueSeesLaterChanges(t *testing.T) {
 
 // crowd pushes everything that is applied out of the hot set.
 func (r *rig) crowd(push bool) {
+	r.store.filter.close()
+	r.store.filter = nil // so that what is not there takes room too
 	for i := 0; push && i < 500; i++ {
 		r.store.View(r.now).Get(fmt.Appendf(nil, "nobody:%d", i))
 	}

@@ -42,15 +42,11 @@ func keyHash(key []byte) uint64 { return xxhash.Sum64(key) >> 16 }
 
 // appendRowKey appends the row key of key in the given area.
 func appendRowKey(dst []byte, id slot.ID, area byte, key []byte) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(id))
-	dst = append(dst, area)
-	hash := keyHash(key)
-	dst = append(dst, byte(hash>>40), byte(hash>>32), byte(hash>>24), byte(hash>>16), byte(hash>>8), byte(hash))
-	return append(dst, key...)
+	return append(appendCursorKey(dst, cursorFor(id, key), area), key...)
 }
 
 // appendIndexKey appends the row key that says that key expires at the given Unix millisecond.
-func appendIndexKey(dst []byte, at int64, key []byte) []byte {
+func appendIndexKey[K []byte | string](dst []byte, at int64, key K) []byte {
 	dst = append(dst, areaIndex...)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(at))
 	return append(dst, key...)
@@ -86,7 +82,10 @@ func parseHeader(row []byte) (Value, error) {
 	return Value{Type: Type(row[0]), Raw: flags&flagRaw != 0, Text: flags&flagText != 0, Data: row[headerPrefix:]}, nil
 }
 
-// cursorOf is the place of a row in the order of keys: slot, then hash. It fits into 62 bits.
+// cursorFor is the place of a key in the order of keys: its slot, then its hash. It fits into 62 bits.
+func cursorFor(id slot.ID, key []byte) uint64 { return uint64(id)<<(8*hashSize) | keyHash(key) }
+
+// cursorOf is the place of a row in the order of keys.
 func cursorOf(row []byte) uint64 {
 	return uint64(binary.BigEndian.Uint16(row))<<(8*hashSize) |
 		uint64(binary.BigEndian.Uint16(row[3:]))<<32 | uint64(binary.BigEndian.Uint32(row[5:]))

@@ -1,6 +1,7 @@
 package keyspace
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -18,10 +19,12 @@ var ErrNewerFormat = errors.New("the state has a newer format")
 
 // Options are what a Store is opened with. A zero size takes the engine's default.
 type Options struct {
-	FS         vfs.FS // nil: the operating system's
-	BlockCache int64  // bytes of Pebble's cache of blocks
-	MemTable   uint64 // bytes of one memtable
-	HotSet     int64  // bytes of keys kept in memory beside those not yet applied
+	FS         vfs.FS     // nil: the operating system's
+	BlockCache int64      // bytes of Pebble's cache of blocks
+	MemTable   uint64     // bytes of one memtable
+	HotSet     int64      // bytes of keys kept in memory beside those not yet applied
+	Filter     int64      // bytes of the filter of keys at most (FORMAT.md); 0: 16 MiB, less: no filter
+	Slots      slot.Range // what the partition has; the zero Range: all slots
 	Logger     pebble.Logger
 	Listener   *pebble.EventListener
 	Touched    func(key []byte, origin uint64) // told of each changed key, nil for all; under the lock
@@ -31,13 +34,17 @@ type Options struct {
 // removed because their time was over.
 type Tally struct{ Hits, Misses, Expired int64 }
 
-// Store is the state of one partition. View, Begin, Watch, Unwatch, Snapshot and Reset need the partition's lock;
-// Apply, Flush, Durable and Due do not, but Apply has one caller at a time.
+// Store is the state of one partition. View, Begin, Watch, Unwatch, Snapshot, Reset and SetReplica need the partition's lock;
+// Apply, Flush, Durable and Due do not, but Apply has one caller at a time, and needs it on a replica. A Store owns the goroutine
+// that fills its filter.
 //
 // Records are counted by the partition, from 1 in each life of the process: that count, not the log's
 // sequence, says what is open, acknowledged and applied here.
 type Store struct {
 	db      *pebble.DB
+	slots   slot.Range
+	filter  *filter
+	replica bool
 	hot     *hotSet
 	open    uint64 // the record that units are being added to
 	newest  uint64 // the newest record that has effects
@@ -49,38 +56,52 @@ type Store struct {
 	view    View
 	tx      Tx
 
+	life     atomic.Uint64 // counts the changes of role: what was found out in one life may be wrong in the next
 	applied  atomic.Uint64 // the newest record that Pebble has
 	position wal.Position  // the applier's
 	stored   counts        // the applier's
 	apply    applying
 }
 
-// Open opens or creates the database in dir. Nothing is running in it but Pebble's own goroutines.
+// Open opens or creates the database in dir. Nothing is running in it but Pebble's own goroutines and the one that fills the
+// filter.
 func Open(dir string, o Options) (*Store, error) {
 	db, err := pebble.Open(dir, pebbleOptions(o))
 	if err != nil {
 		return nil, fmt.Errorf("open the state in %s: %w", dir, err)
 	}
-	s := &Store{db: db, watches: make(map[string][]watcher), touched: o.Touched}
+	s := &Store{db: db, slots: o.Slots, watches: make(map[string][]watcher), touched: o.Touched}
+	if s.slots == (slot.Range{}) {
+		s.slots.Last = slot.Count - 1
+	}
 	s.hot = newHotSet(o.HotSet, &s.applied)
 	s.view.store, s.tx.store = s, s
 	s.apply.init()
 	if err := s.recall(); err != nil {
 		return nil, errors.Join(fmt.Errorf("read the state in %s: %w", dir, err), db.Close())
 	}
+	s.beginFilter(cmp.Or(o.Filter, filterMost))
 	return s, nil
+}
+
+// beginFilter begins to fill a filter of at most the given bytes.
+func (s *Store) beginFilter(most int64) {
+	s.filter = newFilter(s.db, filterLeast, most)
+	if s.filter != nil {
+		s.filter.refill(s.stored.keys)
+	}
 }
 
 func pebbleOptions(o Options) *pebble.Options {
 	po := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          yieldingFS{cmp.Or(o.FS, vfs.Default)},
 		DisableWAL:                  true, // the log is the WAL
 		FormatMajorVersion:          pebble.FormatNewest,
 		MemTableSize:                o.MemTable,
 		MemTableStopWritesThreshold: 4,
 		CacheSize:                   o.BlockCache,
 		MaxOpenFiles:                512,
-		BytesPerSync:                1 << 20,
+		BytesPerSync:                256 << 10, // little at a time: the log's fsyncs wait for what is being written
 		Logger:                      o.Logger,
 		EventListener:               o.Listener,
 	}
@@ -199,8 +220,11 @@ func (s *Store) Warm(key string) error {
 }
 
 // Begin begins a unit at now (Unix milliseconds) in the record that is open, whose body is *out. It must end with
-// Commit or Rollback before the lock is given up.
+// Commit or Rollback before the lock is given up. It panics on a replica.
 func (s *Store) Begin(now int64, record uint64, out *[]byte) *Tx {
+	if s.replica {
+		panic("keyspace: a replica is written to")
+	}
 	s.open = record
 	t := &s.tx
 	t.View = View{store: s, now: now}
@@ -216,11 +240,8 @@ func (s *Store) Reset() {
 	s.hot.dropUnapplied()
 	s.counts = s.stored
 	s.flushed = 0
-	for _, watchers := range s.watches {
-		for _, w := range watchers {
-			w.watch.dirty = true
-		}
-	}
+	s.newest = s.applied.Load()
+	s.dirtyWatches()
 }
 
 // Position returns how far Pebble has come in the log. It belongs to the caller of Apply.
@@ -260,8 +281,12 @@ func (s *Store) Durable() (p wal.Position, err error) {
 
 // Close flushes and closes the database. Nothing may be running in the Store.
 func (s *Store) Close() error {
+	s.filter.close()
 	return errors.Join(s.db.Flush(), s.db.Close())
 }
 
 // Abandon closes the database without flushing it, as if the process had died.
-func (s *Store) Abandon() error { return s.db.Close() }
+func (s *Store) Abandon() error {
+	s.filter.close()
+	return s.db.Close()
+}

@@ -205,7 +205,7 @@ func (t *Tx) write(h *head, value Value, exists bool) {
 	s.counts.change(exists, value.ExpireAt != 0, +1)
 	h.used = t.now
 	s.hot.write(h, value, exists, s.open)
-	t.touch(h.key, exists)
+	s.touch(h.key, exists, t.origin)
 	t.dependOn(s.open)
 }
 

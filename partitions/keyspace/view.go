@@ -70,14 +70,20 @@ func (v *View) IdleMS(key []byte) int64 {
 // Len returns the number of keys, including those whose time is over and that are not yet removed, as
 // DBSIZE counts them.
 func (v *View) Len() int64 {
-	v.dependOn(v.store.newest)
-	return v.store.counts.keys
+	return v.counts().keys
 }
 
 // Volatile returns the number of keys that have an expiry, counted like Len.
 func (v *View) Volatile() int64 {
+	return v.counts().volatile
+}
+
+func (v *View) counts() counts {
+	if v.store.replica {
+		return v.store.stored
+	}
 	v.dependOn(v.store.newest)
-	return v.store.counts.volatile
+	return v.store.counts
 }
 
 // head returns the newest state of key, nil when it is not known to exist. It reads Pebble on a miss.
@@ -93,11 +99,14 @@ func (v *View) head(key []byte) *head {
 	return h
 }
 
-// load brings a key that is not in the hot set into it.
+// load brings a key that is not in the hot set into it, but on a replica.
 func (v *View) load(key []byte) *head {
 	s := v.store
 	if s.flushed > s.applied.Load() { // the whole of Pebble is behind a FLUSHALL not yet applied
 		v.dependOn(s.flushed)
+		return nil
+	}
+	if s.filter.lacks(key) {
 		return nil
 	}
 	if v.probe {
@@ -108,6 +117,9 @@ func (v *View) load(key []byte) *head {
 	if err != nil {
 		v.fail(err)
 		return nil
+	}
+	if s.replica {
+		return &head{key: string(key), value: value, exists: exists}
 	}
 	return s.hot.add(key, value, exists)
 }

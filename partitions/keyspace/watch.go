@@ -64,9 +64,8 @@ func (w *Watch) Dirty(v *View) bool {
 	return false
 }
 
-// touch tells those who watch or track key that it changes now.
-func (t *Tx) touch(key string, exists bool) {
-	s := t.store
+// touch tells those who watch or track key that it changes now, caused by a session (0: the engine).
+func (s *Store) touch(key string, exists bool, origin uint64) {
 	if len(s.watches) > 0 {
 		watchers := s.watches[key]
 		for i := range watchers {
@@ -78,7 +77,16 @@ func (t *Tx) touch(key string, exists bool) {
 		}
 	}
 	if s.touched != nil {
-		s.touched([]byte(key), t.origin)
+		s.touched([]byte(key), origin)
+	}
+}
+
+// dirtyWatches tells everyone who watches anything that it may have changed.
+func (s *Store) dirtyWatches() {
+	for _, watchers := range s.watches {
+		for _, w := range watchers {
+			w.watch.dirty = true
+		}
 	}
 }
 
