@@ -156,7 +156,7 @@ func (r *replay) Apply(_ context.Context, seq wal.Seq, message []byte) error {
 		return nil
 	}
 	r.whole = next
-	if len(body) > 0 {
+	if record.Kind == wal.KindData && len(body) > 0 {
 		r.bodies = append(r.bodies, append([]byte(nil), body...))
 		r.bytes += len(body)
 	}

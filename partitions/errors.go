@@ -2,8 +2,9 @@ package partitions
 
 import "errors"
 
-// The errors of a partition. Refused (nothing was done): ErrRefused, ErrTooLarge, ErrNotServing. Fenced: ErrDeposed.
-// Unknown (no reply may be sent, the connection must be closed): ErrDeposed and ErrUndecided of a Commit.
+// The errors of a partition. Refused (nothing was done): ErrRefused, ErrTooLarge, ErrNotServing, ErrLagging. Fenced: ErrDeposed.
+// Unknown (no reply may be sent, the connection must be closed): ErrUndecided of a Commit. In a cluster a Commit's
+// ErrDeposed is definite: the record is not in the log and never will be.
 var (
 	// ErrRefused says that the log takes no records for want of space. What was asked for is not done.
 	ErrRefused = errors.New("the log has no space for writes")
@@ -13,6 +14,8 @@ var (
 	ErrNotServing = errors.New("the partition is not serving")
 	// ErrDeposed says that another primary has written to the log.
 	ErrDeposed = errors.New("another primary has taken over the log")
+	// ErrLagging says that a replica may be further behind than it should. Nothing was done.
+	ErrLagging = errors.New("the replica lags behind")
 	// ErrUndecided says that the partition ended before the outcome of a record was known.
 	ErrUndecided = errors.New("the outcome of a write is not known")
 	// ErrDiffers says that the state and the log do not belong together: the log holds another record where

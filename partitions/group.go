@@ -13,6 +13,8 @@ type group struct {
 	units  int
 	commit *Commit
 	end    wal.Position // behind the last message sent
+	// barrier asks for a record also when there is no effect: somebody waits for the proof that this node still leads
+	barrier bool
 }
 
 func (g *group) body() []byte { return g.buf[wal.HeaderSize:] }
@@ -51,18 +53,30 @@ type message struct {
 // send makes the open group the one in flight, if none is and there is something to send, and opens the
 // next. The message must be given to append after the lock is given up.
 func (p *Partition) send() *message {
-	if p.flight != nil || p.open.empty() || p.holding() {
+	if p.flight != nil || p.open.empty() && !p.open.barrier || p.holding() {
 		return nil
 	}
 	g := p.open
 	p.flight, p.open = g, p.newGroup()
 	g.end = p.tail
 	p.sentAt = p.cfg.Now()
+	p.leaseFrom = p.clock()
 	if body := g.body(); len(body) > p.cfg.PartSize {
 		g.rest = body
 		return p.sendPart(g)
 	}
-	return p.seal(g, wal.PartFirst|wal.PartLast, g.buf)
+	if g.empty() {
+		return p.seal(g, wal.Header{Kind: wal.KindLease, Part: wal.PartFirst | wal.PartLast}, g.buf)
+	}
+	return p.seal(g, wal.Header{Kind: wal.KindData, Part: wal.PartFirst | wal.PartLast}, g.buf)
+}
+
+// due is send where there may be no group.
+func (p *Partition) due() *message {
+	if p.open == nil {
+		return nil
+	}
+	return p.send()
 }
 
 // sendPart makes the next message of a group that needs several.
@@ -78,21 +92,13 @@ func (p *Partition) sendPart(g *group) *message {
 	buf := make([]byte, wal.HeaderSize+n)
 	copy(buf[wal.HeaderSize:], g.rest)
 	g.rest = g.rest[n:]
-	return p.seal(g, part, buf)
+	return p.seal(g, wal.Header{Kind: wal.KindData, Part: part}, buf)
 }
 
-// seal writes the record's header before its body, continuing the log where the group has come.
-func (p *Partition) seal(g *group, part wal.Part, buf []byte) *message {
-	h := wal.Header{
-		Kind:        wal.KindData,
-		Part:        part,
-		Incarnation: g.end.Incarnation,
-		Epoch:       g.end.Epoch,
-		Index:       g.end.Index + 1,
-		Primary:     p.cfg.Node,
-		CommitMS:    p.now(),
-		Prev:        g.end.Chain,
-	}
+// seal completes a record's header and writes it before its body, continuing the log where the group has come.
+func (p *Partition) seal(g *group, h wal.Header, buf []byte) *message {
+	h.Incarnation, h.Epoch, h.Index, h.Prev = g.end.Incarnation, g.end.Epoch, g.end.Index+1, g.end.Chain
+	h.Primary, h.CommitMS = p.cfg.Node, p.now()
 	wal.SealRecord(buf, &h)
 	seq := g.end.Seq + 1
 	g.end = wal.PositionAt(seq, &wal.Record{Header: h})
@@ -112,7 +118,7 @@ func (p *Partition) decided(g *group, err error) {
 	p.mu.Lock()
 	var next *message
 	switch {
-	case p.stopped != nil: // those who waited have been told
+	case p.stopped != nil || p.flight != g: // those who waited have been told
 	case err != nil:
 		p.failed(err)
 	case len(g.rest) > 0:
@@ -134,6 +140,7 @@ func (p *Partition) decided(g *group, err error) {
 func (p *Partition) acknowledged(g *group) {
 	p.flight = nil
 	p.acked, p.tail = g.number, g.end
+	p.renew()
 	p.appended += uint64(len(g.body()))
 	p.ackedAt = p.cfg.Now()
 	p.ackTook += (p.ackedAt.Sub(p.sentAt) - p.ackTook) / 8

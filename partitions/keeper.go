@@ -32,7 +32,8 @@ func (p *Partition) keeper(ctx context.Context) error {
 	}
 }
 
-// Checkpoint makes the applied state durable and trims the log as far as retention allows.
+// Checkpoint makes the applied state durable and, on the primary, trims the log as far as retention and the other copies
+// allow.
 func (p *Partition) Checkpoint(ctx context.Context) error {
 	if err := p.store.Flush(); err != nil {
 		return err
@@ -41,11 +42,21 @@ func (p *Partition) Checkpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	needed := durable.Seq
+	if m := p.cfg.Cluster; m != nil {
+		if p.Standing().Role != Primary {
+			p.noteFlushed(0, durable.Seq)
+			return nil // trimming is the primary's business
+		}
+		if m.Keep != nil {
+			needed = min(needed, m.Keep())
+		}
+	}
 	bounds, err := p.log.Bounds(ctx)
 	if err != nil {
 		return fmt.Errorf("find the bounds of the log: %w", err)
 	}
-	keep, err := keepFrom(bounds, durable.Seq, p.cfg.Retention, func(seq wal.Seq) (bool, error) {
+	keep, err := keepFrom(bounds, needed, p.cfg.Retention, func(seq wal.Seq) (bool, error) {
 		return p.isOlder(ctx, seq)
 	})
 	if err != nil {
@@ -56,10 +67,15 @@ func (p *Partition) Checkpoint(ctx context.Context) error {
 			return fmt.Errorf("trim the log below %d: %w", keep, err)
 		}
 	}
+	p.noteFlushed(max(keep, bounds.First), durable.Seq)
+	return nil
+}
+
+// noteFlushed takes note of how far the state is durable, and of where the log begins if that is known.
+func (p *Partition) noteFlushed(first, durable wal.Seq) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.trimmed, p.flushed = max(keep, bounds.First), p.cfg.Now()
-	return nil
+	p.trimmed, p.durable, p.flushed = max(first, p.trimmed), durable, p.cfg.Now()
 }
 
 // isOlder tells whether the record at seq is older than the retention asks for.

@@ -46,6 +46,7 @@ type Config struct {
 	FlushEvery  time.Duration    // time between two flushes of the state; 0: 1 minute
 	Retention   Retention
 	Event       func(Event) // told of what operators should know; nil: nobody
+	Cluster     *Membership // nil: this node is the only one, and the primary as soon as it has recovered
 }
 
 // Event is something that happened in a partition and that operators should know.
@@ -54,9 +55,10 @@ type Event struct {
 	Err  error
 }
 
-// Partition is one partition of this node, as its primary. Its methods are safe for concurrent use.
+// Partition is one partition of this node: as its primary, or, in a cluster, as a replica that may become it. Its
+// methods are safe for concurrent use.
 //
-// mu guards gate, pacing, groups and history and, with few exceptions that its documentation names, the
+// mu guards gate, pacing, groups, tenure and history and, with few exceptions that its documentation names, the
 // store. The lock is never held while waiting for the log or the disk, but for reads of keys that are not in memory by
 // commands that write.
 type Partition struct {
@@ -67,12 +69,15 @@ type Partition struct {
 	ended       chan struct{} // closed when Run has returned
 	work        chan struct{} // the applier has something to do
 	keepExpired atomic.Bool   // SetActiveExpire(false)
+	standing    atomic.Pointer[Standing]
+	turns       turns
 
 	mu   sync.Mutex
 	room *sync.Cond // the gate, the backlog or what is applied has changed
 	gate
 	pacing
 	groups
+	tenure
 	history
 }
 
@@ -113,7 +118,9 @@ type history struct {
 	atPebble  wal.Seq // of the newest record applied
 	appliedMS int64   // when that was sealed, Unix milliseconds
 	trimmed   wal.Seq
+	durable   wal.Seq // up to here the state was on the disk when it was last flushed
 	flushed   time.Time
+	commands  uint64 // run since the start
 	recovery  Recovery
 }
 
@@ -129,6 +136,8 @@ func Open(cfg Config) (*Partition, error) {
 		ready: make(chan struct{}), ended: make(chan struct{}), work: make(chan struct{}, 1),
 	}
 	p.room = sync.NewCond(&p.mu)
+	p.turns.init()
+	p.standing.Store(&Standing{changed: make(chan struct{})})
 	p.timer = time.AfterFunc(time.Hour, p.release)
 	p.timer.Stop()
 	return p, nil
@@ -143,6 +152,12 @@ func (c *Config) setDefaults() {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if m := c.Cluster; m != nil {
+		setDefault(&m.MaxLag, time.Second)
+		if m.Clock == nil {
+			m.Clock = BootTime
+		}
+	}
 	if c.Event == nil {
 		c.Event = func(Event) {}
 	}
@@ -155,7 +170,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Ready is closed when the partition serves commands.
+// Ready is closed when the partition has served commands for the first time.
 func (p *Partition) Ready() <-chan struct{} { return p.ready }
 
 // Close closes the state after making it durable. Run must have returned.
@@ -169,7 +184,14 @@ func (p *Partition) Abandon() error { return p.store.Abandon() }
 // rests on that record. The error means that the command was not run, or that its answer is void.
 func (p *Partition) View(r Reader) (*Commit, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	c, err := p.read(r)
+	m := p.due()
+	p.mu.Unlock()
+	p.append(m)
+	return c, err
+}
+
+func (p *Partition) read(r Reader) (*Commit, error) {
 	v, err := p.view()
 	if err != nil {
 		return nil, err
@@ -189,19 +211,24 @@ func (p *Partition) View(r Reader) (*Commit, error) {
 		return nil, p.stop(err)
 	}
 	v.Count()
-	return p.commitOf(v.Seen()), nil
+	p.commands++
+	return p.proven(v.Seen()), nil
 }
 
 // Snapshot returns the whole partition as it is now. The caller must close it. The Commit is as View's.
 func (p *Partition) Snapshot() (*keyspace.Snapshot, *Commit, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	v, err := p.view()
 	if err != nil {
+		p.mu.Unlock()
 		return nil, nil, err
 	}
 	n := v.Snapshot()
-	return n, p.commitOf(v.Seen()), nil
+	c := p.proven(v.Seen())
+	m := p.due()
+	p.mu.Unlock()
+	p.append(m)
+	return n, c, nil
 }
 
 // view begins a View when the partition serves.
@@ -272,10 +299,11 @@ func (p *Partition) update(w Writer) (*Commit, error) {
 	}
 	tx.Commit()
 	done = true
+	p.commands++
 	if tx.Effects() > 0 {
 		p.open.units++
 	}
-	return p.commitOf(tx.Seen()), nil
+	return p.proven(tx.Seen()), nil
 }
 
 // hasRoom tells whether another unit may be added to the open group, or will be refused anyway.
@@ -349,6 +377,8 @@ func (p *Partition) failed(err error) {
 	case errors.Is(err, wal.ErrFull):
 		p.reset = fmt.Errorf("%w: %w", ErrRefused, err)
 		p.signal()
+	case errors.Is(err, wal.ErrFenced) && p.cfg.Cluster != nil:
+		p.depose(fmt.Errorf("%w: %w", ErrDeposed, err))
 	case errors.Is(err, wal.ErrFenced):
 		_ = p.stop(fmt.Errorf("%w: %w", ErrDeposed, err))
 	default:
@@ -362,6 +392,7 @@ func (p *Partition) stop(why error) error {
 		return p.stopped
 	}
 	p.stopped, p.serving = why, false
+	p.stand(Standing{Role: Stopped})
 	if p.flight != nil {
 		p.flight.commit.finish(why)
 	}
@@ -386,7 +417,7 @@ func (p *Partition) signal() {
 // are likely to ask again: so a group is held until as many units have come as were waiting lately, but
 // not for longer than gatherFor acknowledgements take, nor than GatherMax. Who is alone never waits.
 func (p *Partition) holding() bool {
-	if p.open.units >= p.expected {
+	if p.open.barrier || p.open.units >= p.expected {
 		return false
 	}
 	wait := min(p.cfg.GatherMax, gatherFor*p.ackTook) - p.cfg.Now().Sub(p.ackedAt)
@@ -407,10 +438,10 @@ const gatherFor = 3
 func (p *Partition) release() {
 	p.mu.Lock()
 	p.armed = false
-	if p.flight == nil { // not as many have come as there were
+	if p.flight == nil && p.open != nil { // not as many have come as there were
 		p.expected = max(p.open.units, p.expected*3/4)
 	}
-	m := p.send()
+	m := p.due()
 	p.mu.Unlock()
 	p.append(m)
 }

@@ -95,28 +95,39 @@ func (p *Partition) lead(ctx context.Context, at wal.Position, founding bool) er
 	}
 	message := make([]byte, wal.HeaderSize)
 	wal.SealRecord(message, &h)
-	decided := make(chan error, 1)
-	p.log.Append(at.Seq+1, message, func(err error) { decided <- err })
-	select {
-	case err := <-decided:
-		if err != nil {
-			return fmt.Errorf("append epoch %d: %w", h.Epoch, err)
-		}
-	case <-ctx.Done():
-		return fmt.Errorf("append epoch %d: %w", h.Epoch, context.Cause(ctx))
+	sent := p.clock()
+	if err := p.appendAndWait(ctx, at.Seq+1, message); err != nil {
+		return fmt.Errorf("append epoch %d: %w", h.Epoch, err)
 	}
 	tail := wal.PositionAt(at.Seq+1, &wal.Record{Header: h})
 	if err := p.store.Apply(nil, tail, 0); err != nil {
 		return err
 	}
-	p.serve(tail)
+	p.serve(tail, sent)
 	return nil
 }
 
-// serve opens the partition for commands.
-func (p *Partition) serve(tail wal.Position) {
+// appendAndWait appends a record of the term itself and waits for its outcome, or until ctx ends.
+func (p *Partition) appendAndWait(ctx context.Context, at wal.Seq, message []byte) error {
+	decided := make(chan error, 1)
+	p.log.Append(at, message, func(err error) { decided <- err })
+	select {
+	case err := <-decided:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// serve opens the partition for commands, with a lease that counts from when its EPOCH record was sent.
+func (p *Partition) serve(tail wal.Position, sent time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.leaseFrom = sent
+	p.renew()
+	if p.cfg.Cluster != nil {
+		p.store.SetReplica(false)
+	}
 	p.store.Reset()
 	p.tail, p.clockMS = tail, tail.CommitMS
 	p.atPebble, p.appliedMS = tail.Seq, tail.CommitMS
@@ -124,5 +135,6 @@ func (p *Partition) serve(tail wal.Position) {
 	p.acked = p.open.number - 1
 	p.flushed = p.cfg.Now()
 	p.serving = true
-	close(p.ready)
+	p.stand(Standing{Role: Primary, Epoch: tail.Epoch, Leader: p.cfg.Node})
+	p.turns.ready.Do(func() { close(p.ready) })
 }

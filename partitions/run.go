@@ -12,9 +12,13 @@ var errEnded = errors.New("the partition has ended")
 
 // Run recovers the partition, serves it until ctx ends, and then finishes: it takes no more commands, waits until the
 // outcome of every record is known and applied, and makes the state durable. It returns nil after that, else why
-// the partition ended. The goroutines of a partition are the ones below.
+// the partition ended. In a cluster it serves while it is named and the log agrees, and follows the log otherwise. The
+// goroutines of a partition are the ones below and those of member and reign.
 func (p *Partition) Run(ctx context.Context) error {
 	defer close(p.ended)
+	if p.cfg.Cluster != nil {
+		return p.member(ctx)
+	}
 	if err := p.recover(ctx); err != nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -30,7 +34,7 @@ func (p *Partition) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		err := p.drain()
 		end(errEnded)
-		return errors.Join(err, g.Wait(), p.end())
+		return errors.Join(err, g.Wait(), p.flushAtEnd())
 	case <-running.Done():
 		return g.Wait()
 	}
@@ -48,8 +52,8 @@ func (p *Partition) drain() error {
 	return p.stopped
 }
 
-// end makes the state durable after the applier has left.
-func (p *Partition) end() error { return p.store.Flush() }
+// flushAtEnd makes the state durable after whoever applied has left.
+func (p *Partition) flushAtEnd() error { return p.store.Flush() }
 
 // AwaitEnd blocks until Run has returned.
 func (p *Partition) AwaitEnd() { <-p.ended }

@@ -51,11 +51,11 @@ func (p *Partition) Status() Status {
 	if p.stopped == nil && err != nil {
 		s.Stopped = err
 	}
+	v := p.store.View(p.now())
+	s.Keys, s.Volatile = v.Len(), v.Volatile()
 	if p.open == nil {
 		return s
 	}
-	v := p.store.View(p.now())
-	s.Keys, s.Volatile = v.Len(), v.Volatile()
 	s.Pending = len(p.open.body())
 	if p.flight != nil {
 		s.Pending += len(p.flight.body())
