@@ -17,7 +17,6 @@ type Session struct {
 	transport     Transport
 	conn          ConnInfo
 	id            uint64
-	born          time.Duration
 	authenticated bool
 	replies       replyMode
 	call          call
@@ -25,14 +24,22 @@ type Session struct {
 	multi         transaction
 	watched       *watchSet
 	track         trackState
+	standing      Standing
 	proto         atomic.Int32
-	held          atomic.Int64  // bytes of what is queued and watched
-	began         time.Duration // monotonic time at which the present command began to run
-	lastAt        atomic.Int64  // monotonic time at which the last command came
+	held          atomic.Int64 // bytes of what is queued and watched
 	last          atomic.Pointer[Row]
 	tracked       atomic.Pointer[trackOptions] // nil: the client does not track
 	profile       profile
 	outbound      outbound
+	times
+}
+
+// times are moments in a session's life, by the server's monotonic clock.
+type times struct {
+	born      time.Duration
+	began     time.Duration // the present command began to run
+	holdUntil time.Duration // the present command may be held until then; 0: it has not been held
+	lastAt    atomic.Int64  // the last command came
 }
 
 // profile is what CLIENT LIST shows of a session and other sessions may touch.
@@ -43,6 +50,7 @@ type profile struct {
 	libVersion  string
 	noEvict     bool
 	noTouch     bool
+	readonly    bool
 	queued      int // commands in MULTI, -1 without
 	queuedBytes int
 	killed      bool
@@ -78,7 +86,8 @@ func (c *call) Write(tx *keyspace.Tx) { c.reply = c.s.write(c.row, tx, c.args) }
 func (c *call) Origin() uint64 { return c.s.id }
 
 func newSession(srv *Server, t Transport, c ConnInfo) *Session {
-	s := &Session{srv: srv, transport: t, conn: c, born: srv.now()}
+	s := &Session{srv: srv, transport: t, conn: c}
+	s.born = srv.now()
 	s.call.s = s
 	s.outbound.end = s.endOutbound
 	s.proto.Store(2)

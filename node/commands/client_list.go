@@ -49,6 +49,7 @@ func (s *Session) flags() string {
 		{options != nil && options.bcast, 'B'},
 		{p.killed, 'A'},
 		{s.conn.Unix, 'U'},
+		{p.readonly, 'r'},
 		{p.noEvict, 'e'},
 		{p.noTouch, 'T'},
 	} {

@@ -284,7 +284,10 @@ func (s *Session) keysOf(a Args, show func(key []byte, spec *KeySpec) reply.Repl
 		return reply.Error("ERR Invalid number of arguments specified for command")
 	}
 	var keys []reply.Reply
-	row.EachKey(a, func(key []byte, spec *KeySpec) { keys = append(keys, show(key, spec)) })
+	row.eachKeySpec(a, func(key []byte, spec *KeySpec) bool {
+		keys = append(keys, show(key, spec))
+		return true
+	})
 	if len(keys) == 0 && row.Flags&FlagNoMandatoryKeys == 0 {
 		return reply.Error("ERR Invalid arguments specified for command")
 	}

@@ -87,35 +87,15 @@ func (s *Session) helloOptions(a Args) reply.Reply {
 }
 
 func (s *Session) helloReply() reply.Reply {
-	var node NodeFacts // a lone node is always the master, and must not work for each HELLO
-	if s.srv.settings.String("cluster-enabled") == "yes" {
-		node = s.srv.engine.Facts().Node
-	}
 	return reply.Map(
 		reply.BulkString("server"), reply.BulkString("redis"),
 		reply.BulkString("version"), reply.BulkString(RedisVersion),
 		reply.BulkString("proto"), reply.Int(int64(s.Proto())),
 		reply.BulkString("id"), reply.Int(int64(s.id)),
-		reply.BulkString("mode"), reply.BulkString(node.mode()),
-		reply.BulkString("role"), reply.BulkString(node.role()),
+		reply.BulkString("mode"), reply.BulkString(s.srv.mode()),
+		reply.BulkString("role"), reply.BulkString(s.srv.role()),
 		reply.BulkString("modules"), reply.Array(),
 	)
-}
-
-// mode is the node's mode in Redis's words.
-func (n *NodeFacts) mode() string {
-	if n.Cluster {
-		return "cluster"
-	}
-	return "standalone"
-}
-
-// role is the node's role in Redis's words.
-func (n *NodeFacts) role() string {
-	if n.Role == "" {
-		return "master"
-	}
-	return n.Role
 }
 
 // PING [message]
@@ -147,22 +127,25 @@ func reset(s *Session, _ Args) reply.Reply {
 	s.discard()
 	s.trackingOff()
 	s.track.quiet = false
+	s.standing = Standing{}
 	s.proto.Store(2)
 	s.replies = repliesOn
 	s.authenticated = s.srv.tune().password == ""
 	p := &s.profile
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.name, p.noEvict, p.noTouch = "", false, false
+	p.name, p.noEvict, p.noTouch, p.readonly = "", false, false, false
 	return reply.Status("RESET")
 }
 
 // SELECT index
-func selectDB(_ *Session, a Args) reply.Reply {
+func selectDB(s *Session, a Args) reply.Reply {
 	index, ok := parseInt(a[1])
 	switch {
 	case !ok:
 		return reply.NotInteger()
+	case index != 0 && s.srv.cluster != nil:
+		return reply.Error("ERR SELECT is not allowed in cluster mode")
 	case index != 0: // there is one database, as in a cluster
 		return reply.Error("ERR DB index is out of range")
 	default:

@@ -13,9 +13,10 @@ import (
 // RedisVersion is the version of Redis whose behaviour the commands have, and which clients are told.
 const RedisVersion = "7.0.15"
 
-// Config is what a Server is made of. Version is the product's own.
+// Config is what a Server is made of. Version is the product's own. Cluster is nil on a lone node.
 type Config struct {
 	Engine   Engine
+	Cluster  Cluster
 	Settings Settings
 	Version  string
 }
@@ -26,6 +27,7 @@ type Config struct {
 type Server struct {
 	table    *Table
 	engine   Engine
+	cluster  Cluster // nil on a lone node
 	settings Settings
 	version  string
 	runID    string
@@ -45,6 +47,7 @@ func NewServer(c Config) *Server {
 	srv := &Server{
 		table:    NewTable(allRows(c.Settings)...),
 		engine:   c.Engine,
+		cluster:  c.Cluster,
 		settings: c.Settings,
 		version:  c.Version,
 		runID:    newRunID(),
@@ -84,6 +87,7 @@ type tuning struct {
 	percentiles     []string
 	debug           string // enable-debug-command: no, yes, local
 	trackedKeys     int64
+	hold            time.Duration // the longest that a command is held while its partition is between two primaries
 }
 
 // Retune reads the settings again. Whoever changes them otherwise than by CONFIG SET calls it.
@@ -99,6 +103,7 @@ func (srv *Server) Retune() {
 		percentiles:     strings.Fields(s.String("latency-tracking-info-percentiles")),
 		debug:           s.String("enable-debug-command"),
 		trackedKeys:     s.Int("tracking-table-max-keys"),
+		hold:            time.Duration(s.Int("cluster-hold-ms")) * time.Millisecond,
 	}
 	srv.tuned.Store(t)
 	srv.slow.trim(t.slowMax)

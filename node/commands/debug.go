@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -114,13 +116,19 @@ func debugObject(s *Session, a Args) reply.Reply {
 	if s.multi.running {
 		return reply.Error("ERR DEBUG OBJECT is not allowed inside a transaction")
 	}
-	p, elsewhere := s.srv.engine.Route(s.srv.table.Lookup([]byte("get")), Args{[]byte("get"), a[2]})
-	if elsewhere != nil {
+	p, elsewhere, hold := s.srv.engine.Route(s.srv.table.Lookup([]byte("get")), Args{[]byte("get"), a[2]}, s.standing)
+	switch {
+	case hold != nil:
+		return s.holdOwn(hold, s.srv.table.Lookup(a[0]), a)
+	case elsewhere != nil:
 		return *elsewhere
 	}
-	read := &objectRead{key: a[2]}
+	read := &objectRead{key: bytes.Clone(a[2])}
 	wait, err := p.View(read)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrRouteAgain):
+		return s.holdOwn(lapse{}, s.srv.table.Lookup(a[0]), a)
+	case err != nil:
 		result := s.failed(err)
 		s.outcome.Close = result.Close
 		return result.Reply

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ func (s *Session) Do(a Args) Result {
 	}
 	s.began = s.srv.now()
 	s.lastAt.Store(int64(s.began))
+	s.holdUntil = 0
 	if s.tracked.Load() != nil {
 		return s.muted(s.doTracked(a))
 	}
@@ -134,30 +136,49 @@ func (s *Session) offLoop(row *Row, a Args) Result {
 // run executes a command where its data is, and counts it.
 func (s *Session) run(row *Row, a Args) Result {
 	var p Partition
-	if row.data() {
+	if row.keyed() {
 		var elsewhere *reply.Reply
-		if p, elsewhere = s.srv.engine.Route(row, a); elsewhere != nil {
+		var hold Hold
+		p, elsewhere, hold = s.srv.engine.Route(row, a, s.standing)
+		switch {
+		case hold != nil:
+			return s.holdRow(hold, row, a)
+		case elsewhere != nil:
+			s.standing.Asking = false
 			return s.refused(row, *elsewhere)
 		}
 	}
 	start := time.Duration(s.lastAt.Load())
-	result := s.execute(p, row, a)
-	s.account(row, a, &result.Reply, s.srv.now()-start)
-	if s.track.caching && !s.multi.open && !strings.HasPrefix(row.Name, "client|") {
-		s.track.caching = false // it was for this command
+	result, err := s.execute(p, row, a)
+	if err != nil {
+		return s.holdRow(lapse{}, row, a)
 	}
+	s.account(row, a, &result.Reply, s.srv.now()-start)
+	s.passed(row)
 	return result
 }
 
-// execute runs a command's handler.
-func (s *Session) execute(p Partition, row *Row, a Args) Result {
+// passed takes back what was said for one command only, after it.
+func (s *Session) passed(row *Row) {
+	if s.track.caching && !s.multi.open && !strings.HasPrefix(row.Name, "client|") {
+		s.track.caching = false
+	}
+	if s.standing.Asking && row.Name != "asking" {
+		s.standing.Asking = false
+	}
+}
+
+// execute runs a command's handler. An error wraps ErrRouteAgain.
+func (s *Session) execute(p Partition, row *Row, a Args) (Result, error) {
 	c := &s.call
 	c.row, c.args = row, a
 	var wait Wait
 	var err error
 	switch {
 	case row.Session != nil:
-		return s.own(row, a)
+		return s.own(row, a), nil
+	case p == nil:
+		return s.everywhere(row, a)
 	case row.Snapshot != nil:
 		return s.walk(p, row, a)
 	case row.Read != nil:
@@ -166,9 +187,9 @@ func (s *Session) execute(p Partition, row *Row, a Args) Result {
 		wait, err = p.Update(c)
 	}
 	if err != nil {
-		return s.failed(err)
+		return s.failedOrAgain(err)
 	}
-	return Result{Reply: c.reply, Wait: wait}
+	return Result{Reply: c.reply, Wait: wait}, nil
 }
 
 // own runs a Session handler.
@@ -184,17 +205,25 @@ func (s *Session) own(row *Row, a Args) Result {
 }
 
 // walk runs a Snapshot handler.
-func (s *Session) walk(p Partition, row *Row, a Args) Result {
+func (s *Session) walk(p Partition, row *Row, a Args) (Result, error) {
 	snap, wait, err := p.Snapshot()
 	if err != nil {
-		return s.failed(err)
+		return s.failedOrAgain(err)
 	}
 	defer snap.Close()
 	r := row.Snapshot(snap, a)
 	if err := snap.Err(); err != nil {
-		return s.failed(err)
+		return s.failed(err), nil
 	}
-	return Result{Reply: r, Wait: wait}
+	return Result{Reply: r, Wait: wait}, nil
+}
+
+// failedOrAgain words the error of a partition that did nothing, unless the command is to be routed again.
+func (s *Session) failedOrAgain(err error) (Result, error) {
+	if errors.Is(err, ErrRouteAgain) {
+		return Result{}, err
+	}
+	return s.failed(err), nil
 }
 
 // failed words the error of a partition that did nothing.

@@ -236,7 +236,10 @@ func (p *fakePartition) Unwatch(w *keyspace.Watch) {
 func (p *fakePartition) Snapshot() (*keyspace.Snapshot, Wait, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.store.View(time.Now().UnixMilli()).Snapshot(), nil, p.refuse
+	if p.refuse != nil {
+		return nil, nil, p.refuse
+	}
+	return p.store.View(time.Now().UnixMilli()).Snapshot(), nil, nil
 }
 
 // Errors of the fake partition: one that is refused and one whose outcome is not known.
@@ -257,12 +260,14 @@ type fakeEngine struct {
 	waited    chan struct{} // when not nil, SyncLog reports here and blocks until its context ends
 }
 
-func (e *fakeEngine) Route(*Row, Args) (Partition, *reply.Reply) {
+func (e *fakeEngine) Route(*Row, Args, Standing) (Partition, *reply.Reply, Hold) {
 	if e.elsewhere != nil {
-		return nil, e.elsewhere
+		return nil, e.elsewhere, nil
 	}
-	return e.partition, nil
+	return e.partition, nil, nil
 }
+
+func (e *fakeEngine) Everywhere() []Partition { return []Partition{e.partition} }
 
 func (e *fakeEngine) ErrorReply(err error) (reply.Reply, bool) {
 	return reply.Errorf("MISCONF %v", err), errors.Is(err, errUnknown)

@@ -153,7 +153,7 @@ func (i *infoText) latencyStats() {
 	})
 }
 
-func (i *infoText) cluster() { i.field("cluster_enabled", i.facts.Node.Cluster) }
+func (i *infoText) cluster() { i.field("cluster_enabled", i.srv.cluster != nil) }
 
 func (i *infoText) keyspace() {
 	if k := i.facts.Keyspace; k.Keys > 0 {
@@ -189,4 +189,26 @@ func (i *infoText) shiplog() {
 	i.field("disk_free_bytes", i.facts.Memory.DiskFree)
 	i.field("writes_refused", i.facts.Node.WritesRefused != "")
 	i.field("writes_refused_reason", i.facts.Node.WritesRefused)
+	i.partitions()
+}
+
+// partitions is one line for each partition that the node holds a copy of. Lag counts records.
+func (i *infoText) partitions() {
+	t := i.srv.topology()
+	self := t.self()
+	for n := range t.Ranges {
+		r := &t.Ranges[n]
+		copies := r.copies()
+		for j, c := range copies {
+			if c.node != self || self < 0 {
+				continue
+			}
+			role := "replica"
+			if j == 0 {
+				role = "primary"
+			}
+			i.field(fmt.Sprintf("partition%d", r.Partition), fmt.Sprintf("slots=%d-%d,role=%s,epoch=%d,applied=%d,lag=%d",
+				r.First, r.Last, role, r.Epoch, c.applied, max(copies[0].applied-c.applied, 0)))
+		}
+	}
 }

@@ -19,7 +19,7 @@ func (i *infoText) server() {
 	i.field("redis_git_sha1", "00000000")
 	i.field("redis_git_dirty", 0)
 	i.field("redis_build_id", i.srv.version)
-	i.field("redis_mode", n.mode())
+	i.field("redis_mode", i.srv.mode())
 	i.field("os", system())
 	i.field("arch_bits", 32<<(^uint(0)>>63))
 	i.field("monotonic_clock", "POSIX clock_gettime")
@@ -189,12 +189,16 @@ func (i *infoText) stats() {
 
 // replication shows sequences of the log in the place of offsets in bytes.
 func (i *infoText) replication() {
-	l := i.facts.Log
-	i.field("role", i.facts.Node.role())
-	i.field("connected_slaves", len(l.ReplicaSeqs))
-	for n, r := range l.ReplicaSeqs {
-		i.field(fmt.Sprintf("slave%d", n), fmt.Sprintf("ip=%s,port=%d,state=online,offset=%d,lag=%d", r.Addr, r.Port, r.Seq,
-			int64(r.Lag/time.Second)))
+	l, t := i.facts.Log, i.srv.topology()
+	i.field("role", i.srv.role())
+	if master := i.srv.following(t); master != nil {
+		i.following(t, master)
+	}
+	followers := t.followers()
+	i.field("connected_slaves", len(followers))
+	for n, f := range followers {
+		i.field(fmt.Sprintf("slave%d", n), fmt.Sprintf("ip=%s,port=%d,state=online,offset=%d,lag=%d", f.node.Host, f.node.Port, f.applied,
+			i.silence(f.node)))
 	}
 	i.field("master_failover_state", "no-failover")
 	i.field("master_replid", replID(l.Incarnation))
@@ -205,6 +209,32 @@ func (i *infoText) replication() {
 	i.field("repl_backlog_size", l.Bytes)
 	i.field("repl_backlog_first_byte_offset", l.FirstSeq)
 	i.field("repl_backlog_histlen", l.LastSeq-min(l.FirstSeq, l.LastSeq))
+}
+
+// silence is for how many seconds a node has not been heard of, -1 when it never was.
+func (i *infoText) silence(n *TopologyNode) int64 {
+	if n.PongMS == 0 {
+		return -1
+	}
+	return max(i.at.UnixMilli()-n.PongMS, 0) / 1000
+}
+
+// following is what the section shows of a node that leads nothing, of one of those that it follows.
+func (i *infoText) following(t *Topology, master *TopologyNode) {
+	up := "up"
+	if master.Failed || !master.Connected {
+		up = "down"
+	}
+	i.field("master_host", master.Host)
+	i.field("master_port", master.Port)
+	i.field("master_link_status", up)
+	i.field("master_last_io_seconds_ago", i.silence(master))
+	i.field("master_sync_in_progress", 0)
+	i.field("slave_read_repl_offset", t.applied())
+	i.field("slave_repl_offset", t.applied())
+	i.field("slave_priority", 100)
+	i.field("slave_read_only", 1)
+	i.field("replica_announced", 1)
 }
 
 // replID is the log's incarnation in the 40 digits that replication ids have.

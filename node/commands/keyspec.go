@@ -2,14 +2,21 @@ package commands
 
 import "strings"
 
-// EachKey calls fn for each key among a command's words, in the order of the row's specifications. Words that cannot be
-// right yield no keys: the handler will refuse them. fn gets parts of a.
-func (r *Row) EachKey(a Args, fn func(key []byte, spec *KeySpec)) {
+// EachKey calls fn for each key among a command's words, in the order of the row's specifications, until fn returns
+// false. Words that cannot be right yield no keys: the handler will refuse them. fn gets parts of a. It allocates nothing.
+func (r *Row) EachKey(a Args, fn func(key []byte) bool) {
+	r.eachKeySpec(a, func(key []byte, _ *KeySpec) bool { return fn(key) })
+}
+
+// eachKeySpec is EachKey with the specification that each key was found by.
+func (r *Row) eachKeySpec(a Args, fn func(key []byte, spec *KeySpec) bool) {
 	for i := range r.Keys {
 		spec := &r.Keys[i]
 		first, last, step := spec.locate(a)
 		for at := first; at > 0 && at <= last && at < len(a); at += step {
-			fn(a[at], spec)
+			if !fn(a[at], spec) {
+				return
+			}
 		}
 	}
 }

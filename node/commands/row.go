@@ -75,6 +75,10 @@ type KeySpec struct {
 // between the runs), so they change nothing but tx. Snapshot walks many keys: it runs outside the lock, on a
 // consistent snapshot. Session runs on the connection's own goroutine or loop and uses Session.Later for
 // whatever blocks.
+//
+// A command on data without Keys is one on all keys: Read and Write run in every partition that the node leads, and the
+// tip response_policy says how their replies become one; Snapshot sees them all as one. It may begin again after some
+// partitions have done it.
 type Row struct {
 	Name        string // lower case; a sub-command's is "container|sub"
 	Group       string
@@ -112,11 +116,15 @@ type rowState struct {
 	subs   map[string]*Row
 	names  []string // of the sub-commands, in the order of the rows
 	syntax []argument
+	merge  func([]reply.Reply) reply.Reply // of a command on all keys
 	stats  rowStats
 }
 
 // data tells whether the command works on a partition's keys.
 func (r *Row) data() bool { return r.Read != nil || r.Write != nil || r.Snapshot != nil }
+
+// keyed tells whether the command works on keys that its words name.
+func (r *Row) keyed() bool { return len(r.Keys) > 0 && r.data() }
 
 // container tells whether the command is only a frame for its sub-commands.
 func (r *Row) container() bool { return !r.data() && r.Session == nil }

@@ -45,10 +45,15 @@ func lolwut(_ *Session, a Args) reply.Reply {
 
 // ROLE
 func role(s *Session, _ Args) reply.Reply {
-	facts := s.srv.engine.Facts()
-	replicas := make([]reply.Reply, 0, len(facts.Log.ReplicaSeqs))
-	for _, r := range facts.Log.ReplicaSeqs {
-		replicas = append(replicas, reply.Bulks(r.Addr, strconv.Itoa(r.Port), strconv.FormatUint(r.Seq, 10)))
+	t, seq := s.srv.topology(), int64(s.srv.engine.Facts().Log.LastSeq)
+	if master := s.srv.following(t); master != nil {
+		return reply.Array(reply.BulkString("slave"), reply.BulkString(master.Host), reply.Int(int64(master.Port)),
+			reply.BulkString("connected"), reply.Int(t.applied()))
 	}
-	return reply.Array(reply.BulkString(facts.Node.role()), reply.Int(int64(facts.Log.LastSeq)), reply.Array(replicas...))
+	followers := t.followers()
+	replicas := make([]reply.Reply, len(followers))
+	for i, f := range followers {
+		replicas[i] = reply.Bulks(f.node.Host, strconv.Itoa(f.node.Port), strconv.FormatInt(f.applied, 10))
+	}
+	return reply.Array(reply.BulkString("master"), reply.Int(seq), reply.Array(replicas...))
 }

@@ -131,9 +131,15 @@ func TestKeySpecifications(t *testing.T) {
 	} {
 		row := &Row{Name: c.name, Keys: []KeySpec{c.spec}}
 		var got []string
-		row.EachKey(words(c.line), func(key []byte, _ *KeySpec) { got = append(got, string(key)) })
+		all := func(key []byte) bool { got = append(got, string(key)); return true }
+		row.EachKey(words(c.line), all)
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: got %v, want %s", c.name, got, c.want)
+		}
+		calls := 0
+		row.EachKey(words(c.line), func([]byte) bool { calls++; return false })
+		if calls != min(len(got), 1) {
+			t.Errorf("%s: %d calls after fn wanted no more", c.name, calls)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"shiplog/node/reply"
@@ -37,13 +38,35 @@ type Partition interface {
 	Snapshot() (*keyspace.Snapshot, Wait, error)
 }
 
+// ErrRouteAgain is wrapped by a Partition's error when it no longer serves, or does not serve yet: nothing was done, and
+// the command is routed again.
+var ErrRouteAgain = errors.New("the partition is not served here now")
+
+// Hold stands for a partition that is between two primaries.
+type Hold interface {
+	// Await blocks until the command should be routed again, and returns nil, or until ctx ends or there is no hope left, and
+	// returns what to tell the client.
+	Await(ctx context.Context) *reply.Reply
+}
+
+// Standing is what a connection has said of itself that decides where its commands may run.
+type Standing struct {
+	Readonly bool // READONLY: replicas may answer what only reads
+	Asking   bool // ASKING came just before
+}
+
 // Engine is what the command layer needs to know of the node beneath it. It is implemented by package node.
 type Engine interface {
 	// Route returns the partition that a command's keys belong to, or the reply that says who has it or why
-	// it cannot be done now (MOVED, CROSSSLOT, MISCONF for writes, LOADING). It is asked for each command
-	// with a Read, Write or Snapshot handler, when it runs and, inside MULTI, also when it is queued. A command without
-	// keys goes to any partition that is here. It must be cheap and must not allocate.
-	Route(row *Row, a Args) (Partition, *reply.Reply)
+	// it cannot be done now (MOVED, CROSSSLOT, MISCONF for writes, LOADING), or a Hold when the command must wait and be routed
+	// again; one of the three. It is asked for each command on keys, when it runs and, inside MULTI, also when it is
+	// queued. A command whose words name no key goes to any partition that is here. Partitions are compared: one partition
+	// is one value as long as the node holds it. It must be cheap and must not allocate, but for a reply or a Hold.
+	Route(row *Row, a Args, as Standing) (Partition, *reply.Reply, Hold)
+	// Everywhere returns the partitions that this node leads or is handing over, in the order of their slots, for commands on
+	// all keys. In a cluster clients ask every node and put the answers together: keys held for others must not be
+	// counted twice. The slice is not changed by anybody.
+	Everywhere() []Partition
 	// ErrorReply words an error of a Partition or a Wait for the client. With final true no reply may be
 	// sent: the outcome is not known, and the connection must be closed instead (I11).
 	ErrorReply(err error) (r reply.Reply, final bool)
@@ -115,7 +138,8 @@ type KeyspaceFacts struct {
 	ExpiredStalePercent float64
 }
 
-// LogFacts describe the log.
+// LogFacts describe the log. With several partitions sequences and sizes are sums over those that the node leads, and the
+// epoch is the newest.
 type LogFacts struct {
 	FirstSeq, LastSeq uint64 // LastSeq is the newest acknowledged record
 	AppliedSeq        uint64
@@ -129,15 +153,6 @@ type LogFacts struct {
 	Records, Effects  int64 // appended since the start
 	AppendedBytes     int64
 	AckP50, AckP99    time.Duration
-	ReplicaSeqs       []ReplicaFacts
-}
-
-// ReplicaFacts describe one replica of this node's partitions.
-type ReplicaFacts struct {
-	Addr string
-	Port int
-	Seq  uint64
-	Lag  time.Duration
 }
 
 // MemoryFacts describe memory and disk, in bytes.
@@ -153,13 +168,11 @@ type MemoryFacts struct {
 // NodeFacts describe the node as a whole.
 type NodeFacts struct {
 	Loading       bool
-	Cluster       bool
 	Partitions    int
 	WritesRefused string // why, empty when they are not
 	ConfigFile    string
 	Executable    string
 	TCPPort       int
-	Role          string // master or slave; empty means master
 }
 
 // Transport is the connection beneath a session, as the session sees it.

@@ -31,7 +31,8 @@ func NewTable(groups ...[]Row) *Table {
 // allRows are the rows of every group, on a node with the given settings.
 func allRows(settings Settings) [][]Row {
 	maxString := func() int64 { return settings.Int("proto-max-bulk-len") }
-	return [][]Row{stringRows(maxString), keyRows(), transactionRows(), connectionRows(), serverRows()}
+	return [][]Row{stringRows(maxString), keyRows(), transactionRows(), connectionRows(), serverRows(),
+		clusterRows()}
 }
 
 func (t *Table) add(row *Row) {
@@ -45,7 +46,7 @@ func (t *Table) add(row *Row) {
 
 // prepare gives the row and its sub-commands what the table adds to them.
 func (r *Row) prepare(parent *Row) {
-	r.state = &rowState{upper: strings.ToUpper(r.Name), parent: parent, syntax: parseSyntax(r.Syntax)}
+	r.state = &rowState{upper: strings.ToUpper(r.Name), parent: parent, syntax: parseSyntax(r.Syntax), merge: mergeOf(r.Tips)}
 	handlers := 0
 	for _, has := range []bool{r.Read != nil, r.Write != nil, r.Snapshot != nil, r.Session != nil} {
 		if has {

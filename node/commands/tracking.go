@@ -194,11 +194,12 @@ func (s *Session) trackKeys(row *Row, a Args) {
 		options.optin && !s.track.caching || options.optout && s.track.caching {
 		return
 	}
-	row.EachKey(a, func(key []byte, _ *KeySpec) {
+	row.EachKey(a, func(key []byte) bool {
 		forgotten, readers := s.srv.tracking.remember(key, s.id)
 		for _, id := range readers {
 			s.srv.invalidate(id, reply.Array(reply.BulkString(forgotten)), 0)
 		}
+		return true
 	})
 }
 

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"shiplog/node/reply"
@@ -27,6 +28,7 @@ type queued struct {
 // watchSet is what WATCH watches, all in one partition.
 type watchSet struct {
 	partition Partition
+	slot      int // of the first key, in a cluster
 	watch     keyspace.Watch
 	bytes     int64 // a key that is watched twice counts twice
 }
@@ -75,11 +77,10 @@ func immediate(row *Row) bool {
 
 // queue keeps a command for EXEC.
 func (s *Session) queue(row *Row, a Args) Result {
-	if row.data() {
-		if _, elsewhere := s.srv.engine.Route(row, a); elsewhere != nil {
-			return s.refused(row, *elsewhere)
-		}
+	if r := s.unqueueable(row, a); r != nil {
+		return s.refused(row, *r)
 	}
+	s.passed(row)
 	m := &s.multi
 	m.queue = append(m.queue, queued{row: row, args: a.clone()})
 	m.writes = m.writes || row.Flags&(FlagWrite|FlagMayReplicate) != 0
@@ -88,6 +89,20 @@ func (s *Session) queue(row *Row, a Args) Result {
 	s.held.Add(int64(size))
 	s.noteQueued(len(m.queue), m.bytes)
 	return Result{Reply: reply.Status("QUEUED")}
+}
+
+// unqueueable returns why a command cannot be part of a transaction here, or nil. A partition that is between two primaries
+// is no reason: EXEC waits for it.
+func (s *Session) unqueueable(row *Row, a Args) *reply.Reply {
+	switch {
+	case row.keyed():
+		_, elsewhere, _ := s.srv.engine.Route(row, a, s.standing)
+		return elsewhere
+	case row.data() && s.srv.cluster != nil:
+		return refuse(reply.Errorf("ERR '%s' concerns every partition and cannot be part of a transaction in a cluster", row.Name))
+	default:
+		return nil
+	}
 }
 
 // footprint is about how much memory it takes to keep words for later.
@@ -150,15 +165,22 @@ func watch(s *Session, a Args) reply.Reply {
 	if s.multi.open {
 		return reply.Error("ERR WATCH inside MULTI is not allowed")
 	}
-	p, elsewhere := s.srv.engine.Route(s.srv.table.Lookup(a[0]), a)
-	if elsewhere != nil {
+	row := s.srv.table.Lookup(a[0])
+	p, elsewhere, hold := s.srv.engine.Route(row, a, s.standing)
+	switch {
+	case hold != nil:
+		return s.holdOwn(hold, row, a)
+	case elsewhere != nil:
 		return *elsewhere
 	}
 	if s.watched == nil {
 		s.watched = &watchSet{partition: p}
+		if s.srv.cluster != nil {
+			s.watched.slot = s.srv.cluster.Slot(a[1])
+		}
 	}
 	if s.watched.partition != p {
-		return reply.Error("CROSSSLOT Keys in request don't hash to the same slot")
+		return crossSlot()
 	}
 	for _, key := range a[1:] {
 		p.Watch(key, &s.watched.watch)
@@ -185,56 +207,125 @@ func exec(s *Session, _ Args) reply.Reply {
 		s.discard()
 		return reply.Error("EXECABORT Transaction discarded because of previous errors.")
 	}
-	result := s.transact(m.queue, m.writes)
-	s.outcome = result
-	return result.Reply
+	s.outcome = s.transact()
+	return s.outcome.Reply
 }
 
-// transact runs the queued commands and ends the transaction.
-func (s *Session) transact(queue []queued, writes bool) Result {
-	p, elsewhere := s.home(queue)
-	if elsewhere != nil {
+// transact runs the queued commands and ends the transaction, unless it has to wait for its partition.
+func (s *Session) transact() Result {
+	queue, writes := s.multi.queue, s.multi.writes
+	p, elsewhere, hold := s.home(queue)
+	switch {
+	case hold != nil:
+		return s.holdBack(hold, s.transactOr)
+	case elsewhere != nil:
 		s.discard()
 		return Result{Reply: *elsewhere}
 	}
 	u := &unit{s: s, queue: queue, replies: make([]reply.Reply, len(queue)), took: make([]time.Duration, len(queue))}
 	var err error
-	if p != nil {
+	switch {
+	case p != nil:
 		u.wait, err = u.run(p, writes)
+	case s.watched != nil:
+		u.wait, err = u.run(s.watched.partition, false)
+		u.aborted = u.aborted || errors.Is(err, ErrRouteAgain) // who left cannot tell what has changed since
+	}
+	if errors.Is(err, ErrRouteAgain) && !u.aborted {
+		return s.holdBack(lapse{}, s.transactOr)
 	}
 	s.discard()
 	switch {
-	case err != nil:
-		return s.failed(err)
 	case u.aborted:
 		return Result{Reply: reply.NullArray(), Wait: u.wait}
+	case err != nil:
+		return s.failed(err)
 	default:
 		return u.finish(0)
 	}
 }
 
-// home returns the one partition that a transaction's keys belong to, nil when it touches none.
-func (s *Session) home(queue []queued) (Partition, *reply.Reply) {
-	var home Partition
-	if s.watched != nil {
-		home = s.watched.partition
+// transactOr is transact after the transaction was held, or gives it up with a reply.
+func (s *Session) transactOr(final *reply.Reply) Result {
+	var result Result
+	if final == nil {
+		result = s.transact()
+	} else {
+		s.discard()
+		result.Reply = *final
+	}
+	if result.Reply.IsError() {
+		s.srv.countError(result.Reply.Text)
+	}
+	return result
+}
+
+// home returns the one partition that the keys of a transaction's commands belong to, nil when there are none. As in
+// Redis Cluster they must be of one slot, while keys that are watched only need to be of the same partition.
+func (s *Session) home(queue []queued) (home Partition, elsewhere *reply.Reply, hold Hold) {
+	if s.srv.cluster != nil && s.manySlots(queue) {
+		return nil, refuse(crossSlot()), nil
 	}
 	for i := range queue {
 		q := &queue[i]
-		if !q.row.data() {
+		var p Partition
+		switch {
+		case q.row.keyed():
+			p, elsewhere, hold = s.srv.engine.Route(q.row, q.args, s.standing)
+		case q.row.data():
+			p = s.srv.engine.Everywhere()[0] // there is one: in a cluster such commands are not queued
+		default:
 			continue
 		}
-		p, elsewhere := s.srv.engine.Route(q.row, q.args)
-		if elsewhere != nil {
-			return nil, elsewhere
+		if elsewhere != nil || hold != nil {
+			return nil, elsewhere, hold
 		}
 		if home != nil && home != p {
-			crossed := reply.Error("CROSSSLOT Keys in request don't hash to the same slot")
-			return nil, &crossed
+			return nil, refuse(crossSlot()), nil
+		}
+		if s.watched != nil && s.watched.partition != p {
+			return nil, refuse(s.strayed(q)), nil
 		}
 		home = p
 	}
-	return home, nil
+	return home, nil, nil
+}
+
+// strayed answers a transaction that is not where the watched keys are. Is it of their slot, they may have changed since:
+// the partition was handed over.
+func (s *Session) strayed(q *queued) (r reply.Reply) {
+	r = crossSlot()
+	if s.srv.cluster != nil {
+		q.row.EachKey(q.args, func(key []byte) bool {
+			if s.srv.cluster.Slot(key) == s.watched.slot {
+				r = reply.NullArray()
+			}
+			return false
+		})
+	}
+	return r
+}
+
+// manySlots tells whether the keys of the commands are of more than one slot.
+func (s *Session) manySlots(queue []queued) bool {
+	first, many := -1, false
+	for i := range queue {
+		queue[i].row.EachKey(queue[i].args, func(key []byte) bool {
+			slot := s.srv.cluster.Slot(key)
+			many = first >= 0 && slot != first
+			first = slot
+			return !many
+		})
+		if many {
+			return true
+		}
+	}
+	return false
+}
+
+// crossSlot answers keys that must be together and are not.
+func crossSlot() reply.Reply {
+	return reply.Error("CROSSSLOT Keys in request don't hash to the same slot")
 }
 
 // unit is a transaction that runs: all its commands on data in one Tx (I8), or in one View when none writes.
