@@ -26,7 +26,8 @@ system_account: SYSTEM
 // logsAccount is the account that owns the streams.
 const logsAccount = "LOGS"
 
-// options returns what to start the server with: nothing listens, and nothing is caught or printed.
+// options returns what to start the server with: nothing is caught or printed, and a lone server does not
+// listen.
 func (s *Server) options() (*server.Options, error) {
 	interval, err := s.cfg.Sync.interval()
 	if err != nil {
@@ -39,13 +40,16 @@ func (s *Server) options() (*server.Options, error) {
 		return nil, err
 	}
 	options := &server.Options{}
-	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, secret(), s.user, s.password)
+	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, s.system, s.user, s.password)
 	if err := options.ProcessConfigString(text); err != nil {
 		return nil, fmt.Errorf("its configuration: %w", err)
 	}
 	options.StoreDir = s.cfg.Dir
 	options.DontListen = true
 	options.NoSigs, options.NoLog = true, true
+	if s.cluster != nil {
+		s.cluster.join(options)
+	}
 	return options, nil
 }
 

@@ -2,7 +2,8 @@
 // connections to it. It is the only package that knows nats-server.
 //
 // It promises that nobody but this process can reach a lone node's server: no listener is opened, and
-// the credentials are random and never leave the package (I12); that a server which was asked to fsync
+// the credentials are random and never leave the package (I12); that nobody reaches a server of a cluster but this
+// process and who knows the cluster's secret; that a server which was asked to fsync
 // every message does so, or does not start; and that a server that gave up for want of disk space comes
 // back by itself, with the connections that were handed out. It never looks at what the streams hold.
 package embedded
@@ -54,6 +55,9 @@ type Config struct {
 	Name   string       // the server's name; required
 	Sync   Sync         // required
 	Logger *slog.Logger // gets the server's warnings and errors; nil: nobody does
+	// Cluster makes the server one of a cluster; nil: it is alone. A directory belongs to one kind for ever:
+	// started as the other, the server would drop its streams.
+	Cluster *Cluster
 }
 
 // Server is the NATS server of this process. Its methods may be called from several goroutines. The
@@ -62,9 +66,11 @@ type Server struct {
 	cfg      Config
 	user     string
 	password string
+	system   string // the password of an account that nobody uses
 	synced   syncedFiles
 
 	mu      sync.Mutex // guards the fields below
+	cluster *Cluster   // as it is now; nil: alone
 	current *server.Server
 	closed  bool
 }
@@ -73,8 +79,11 @@ type Server struct {
 // It fails if the server does not fsync as cfg.Sync demands. Nobody else may use the directory: locking
 // it is the caller's duty.
 func Open(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, user: "engine", password: secret()}
+	s := &Server{cfg: cfg, user: "engine", password: secret(), system: secret()}
 	s.synced.fsync = (*os.File).Sync
+	if err := s.enter(); err != nil {
+		return nil, fmt.Errorf("open embedded NATS server: %w", err)
+	}
 	current, err := s.start()
 	if err != nil {
 		return nil, fmt.Errorf("open embedded NATS server: %w", err)
@@ -83,8 +92,34 @@ func Open(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// enter takes cfg.Cluster and sets the timers of elections, which must be done before a server runs.
+func (s *Server) enter() error {
+	if s.cfg.Cluster == nil {
+		return nil
+	}
+	cluster := *s.cfg.Cluster
+	if err := cluster.check(); err != nil {
+		return err
+	}
+	if cluster.Host == "" {
+		cluster.Host = loopback
+	}
+	s.cluster = &cluster
+	if cluster.Election > 0 {
+		if err := tune(cluster.Election); err != nil {
+			s.log().Warn("elections take the time they always took", "error", err)
+		}
+	}
+	return nil
+}
+
 // start runs a new server and checks that it is what was asked for.
 func (s *Server) start() (*server.Server, error) {
+	if s.cluster != nil {
+		if err := errors.Join(s.cluster.listenable(), s.unlearn()); err != nil {
+			return nil, err
+		}
+	}
 	options, err := s.options()
 	if err != nil {
 		return nil, err
@@ -109,6 +144,9 @@ func (s *Server) check(current *server.Server) error {
 	}
 	if !current.JetStreamEnabled() {
 		return errors.New("JetStream did not start")
+	}
+	if s.cluster != nil && !current.JetStreamIsClustered() {
+		return errors.New("JetStream is not clustered")
 	}
 	config := current.JetStreamConfig()
 	if config == nil {
@@ -139,13 +177,13 @@ func (s *Server) Healthy() error {
 	if !current.JetStreamEnabled() {
 		return fmt.Errorf("%w: JetStream is disabled", ErrUnhealthy)
 	}
-	if status := current.Healthz(nil); status.Error != "" {
-		return fmt.Errorf("%w: %s", ErrUnhealthy, status.Error)
+	if why := sick(current, s.cfg.Cluster != nil); why != "" {
+		return fmt.Errorf("%w: %s", ErrUnhealthy, why)
 	}
 	return nil
 }
 
-// Restart stops the server and starts it again on the same directory. Connections that were handed out
+// Restart stops the server and starts it again on the same directory, in a cluster at the same address. Connections that were handed out
 // by Connect reconnect by themselves; those of Dial end. If it cannot be stopped or started again, it is of
 // no use until Restart is called again.
 func (s *Server) Restart() error {
@@ -154,6 +192,11 @@ func (s *Server) Restart() error {
 	if s.closed {
 		return ErrClosed
 	}
+	return s.restart()
+}
+
+// restart is Restart. The caller holds mu.
+func (s *Server) restart() error {
 	if s.current != nil {
 		if !stop(s.current) { // never two servers on one directory
 			return fmt.Errorf("restart embedded NATS server: it did not stop within %v", stopWithin)

@@ -1,0 +1,75 @@
+package embedded
+
+import (
+	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Peer is another server of the cluster, as this one sees it.
+type Peer struct {
+	Name    string
+	Online  bool // heard of lately
+	Current bool // and has what this server has
+}
+
+// Name returns the server's name in the cluster.
+func (s *Server) Name() string { return s.cfg.Name }
+
+// RoutePort returns the port that other servers reach this one at, or 0 if it is alone. It stays over Restart.
+func (s *Server) RoutePort() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cluster == nil {
+		return 0
+	}
+	return s.cluster.Port
+}
+
+// LeadsMeta says whether this server believes to lead the group that decides which streams there are and who holds
+// them. A lone server does. It asks nobody.
+func (s *Server) LeadsMeta() bool {
+	current, err := s.server()
+	return err == nil && current.JetStreamIsLeader()
+}
+
+// LeadsStream says whether this server believes to lead a stream. A lone server leads them all. It asks nobody.
+func (s *Server) LeadsStream(name string) bool {
+	current, err := s.server()
+	return err == nil && (!current.JetStreamIsClustered() || current.JetStreamIsStreamLeader(logsAccount, name))
+}
+
+// Peers returns the other servers of the meta group as this one sees them; none if it is alone. Only the group's leader (LeadsMeta)
+// knows all of them and how far they are. It asks nobody.
+func (s *Server) Peers() []Peer {
+	current, err := s.server()
+	if err != nil {
+		return nil
+	}
+	info, err := current.Jsz(nil)
+	if err != nil || info.Meta == nil {
+		return nil
+	}
+	peers := make([]Peer, 0, len(info.Meta.Replicas))
+	for _, p := range info.Meta.Replicas {
+		if p.Name == s.cfg.Name { // without a leader it counts itself
+			continue
+		}
+		peers = append(peers, Peer{Name: p.Name, Online: !p.Offline, Current: p.Current})
+	}
+	return peers
+}
+
+// sick returns what keeps the server from storing, or nothing. A server of a cluster that waits for a leader, or
+// catches up with one, is not sick: a restart would only make it wait longer.
+func sick(current *server.Server, clustered bool) string {
+	if !clustered {
+		return current.Healthz(nil).Error
+	}
+	for _, e := range current.Healthz(&server.HealthzOptions{Details: true}).Errors {
+		if strings.Contains(e.Error, "write error") || strings.Contains(e.Error, "apply error") {
+			return e.Error
+		}
+	}
+	return ""
+}
