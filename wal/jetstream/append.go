@@ -33,6 +33,8 @@ type appending struct {
 	attempts int           // how often it was published
 	due      time.Time     // when the resolver looks at it
 	pause    time.Duration // how long the resolver waits before it tries again
+	vain     int           // reads of the sequence that got no answer
+	unheard  bool          // nobody took the last attempt in: it cannot be stored
 	held     bool          // the resolver uses message: done must wait until it lets go
 	decided  bool
 	outcome  error
@@ -116,6 +118,7 @@ func (p *appends) attempt(a *appending) []byte {
 		p.replies = append(p.replies, fmt.Appendf(nil, "%s.%d", p.inbox, len(p.replies)))
 	}
 	a.attempts++
+	a.unheard = false
 	a.token = p.free[len(p.free)-1]
 	p.free = p.free[:len(p.free)-1]
 	return p.replies[a.token]
@@ -155,6 +158,9 @@ func (p *appends) answered(token int, v verdict) (a *appending, look bool) {
 			return p.decide(a, nil), false
 		case v.refused && a.attempts == 1:
 			return p.decide(a, wal.ErrFull), false
+		case v.unheard:
+			a.unheard, a.due = true, time.Now().Add(unheardPause)
+			return nil, true
 		}
 		a.due = time.Now().Add(a.pause)
 		return nil, true
@@ -194,7 +200,7 @@ func (l *Log) dial() (*wire, error) {
 		return nil, err
 	}
 	w, inbox := newWire(conn), nats.NewInbox()
-	if err := w.subscribe(inbox + ".*"); err != nil {
+	if err := w.subscribe(inbox+".*", 1); err != nil {
 		w.close()
 		return nil, err
 	}
@@ -241,7 +247,9 @@ func (l *Log) readAnswers(w *wire) {
 		if !ok {
 			continue
 		}
-		a, look := l.appends.answered(int(token), judge(f.payload))
+		v := judge(f.payload)
+		v.unheard = bytes.HasPrefix(f.header, statusNoResponders)
+		a, look := l.appends.answered(int(token), v)
 		if a != nil {
 			a.done(a.outcome)
 		}
@@ -251,13 +259,18 @@ func (l *Log) readAnswers(w *wire) {
 	}
 }
 
-// verdict is what an answer of the server says. If neither field is true it says nothing: the append
+// verdict is what an answer of the server says. If no field is true it says nothing: the append
 // may be stored, now or later.
 type verdict struct {
 	stored  bool // at seq
 	seq     wal.Seq
 	refused bool // for want of space, before it was stored
+	unheard bool // this attempt reached no stream; an earlier one may have
 }
+
+// statusNoResponders begins the header of the answer to a message that nobody took in, as while the stream has no leader. It is never
+// written.
+var statusNoResponders = []byte("NATS/1.0 503")
 
 // How an acknowledgement begins, and where its sequence stands. They are never written.
 var (

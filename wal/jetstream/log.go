@@ -23,6 +23,7 @@ import (
 const (
 	defaultAckWait = 2 * time.Second
 	requestWithin  = 2 * time.Second // an answer of the server to a question about the stream
+	readWithin     = 5 * time.Second // the same for a message, which may be large
 )
 
 // Config says which log to open and how to reach its server. Partition, Connect and Dial are required.
@@ -33,8 +34,13 @@ type Config struct {
 	// Dial returns a new raw connection to the same server, behind the greetings of the client
 	// protocol (embedded.Server.Dial). The log dials again when it ends.
 	Dial func() (net.Conn, error)
-	// Replicas of the stream; 0 means 1.
+	// Replicas of the stream: 1, 3 or 5; 0 means 1.
 	Replicas int
+	// Tags that a server must have, all of them, to hold a copy of a stream that is made now.
+	Tags []string
+	// Server is the name of the NATS server behind Connect and Dial in a cluster: Tail reads its copy. Empty
+	// on a lone node.
+	Server string
 	// MaxBytes is the size at which the log refuses appends (wal.ErrFull); 0 means no limit.
 	MaxBytes int64
 	// FirstSeq is where a log that does not exist yet begins; 0 means 1.
@@ -44,6 +50,9 @@ type Config struct {
 	// Existing makes Open fail with ErrNoLog where it would make a log, and change nothing.
 	Existing bool
 }
+
+// clustered says whether a question may stay without an answer for want of a leader.
+func (c *Config) clustered() bool { return c.Server != "" || c.Replicas > 1 }
 
 // Log is a wal.Log on a JetStream stream. It owns two goroutines, one that reads acknowledgements and one
 // that resolves appends whose outcome is not known; they end with Close.
@@ -64,7 +73,8 @@ type Log struct {
 var _ wal.Log = (*Log)(nil)
 
 // Open opens a partition's log, and makes it if there is none. It fails with ErrForeignStream if the
-// stream is there and not configured as a log must be.
+// stream is there and not configured as a log must be. In a cluster it waits, as long as ctx does, for leaders and for servers
+// that can hold the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	cfg.Replicas = max(cfg.Replicas, 1)
 	if cfg.AckWait <= 0 {
@@ -86,7 +96,7 @@ func (l *Log) open(ctx context.Context) (err error) {
 	if l.js, err = natsjs.New(l.nc); err != nil {
 		return err
 	}
-	if err := l.found(ctx); err != nil {
+	if err := l.foundWhenLed(ctx); err != nil {
 		return err
 	}
 	first, err := l.dial()
@@ -142,7 +152,7 @@ func (l *Log) Get(ctx context.Context, seq wal.Seq) ([]byte, error) {
 	if l.closed() {
 		return nil, wal.ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	message, err := l.get(ctx, seq)
 	if err != nil {
@@ -151,7 +161,8 @@ func (l *Log) Get(ctx context.Context, seq wal.Seq) ([]byte, error) {
 	return message, nil
 }
 
-// get asks the stream's leader, never a replica.
+// get asks the stream's leader, never a replica. A server that was the leader and does not know yet that it is no more may answer: what it
+// finds is committed and final all the same, what it does not find says nothing.
 func (l *Log) get(ctx context.Context, seq wal.Seq) ([]byte, error) {
 	if seq == 0 {
 		return nil, wal.ErrNotFound

@@ -15,6 +15,16 @@ const (
 	maxPause   = 250 * time.Millisecond
 )
 
+// unheardPause is the pause before an attempt that nobody took in is repeated: a new leader is there any moment.
+const unheardPause = 25 * time.Millisecond
+
+// shortestRead is the least that a read of a sequence is given. A read that goes to a leader that is gone gets no answer, and shall
+// not hold up the next one for long; but a large message or a slow machine needs its time.
+const (
+	shortestRead = 250 * time.Millisecond
+	readPerByte  = 200 * time.Nanosecond
+)
+
 // resolve finds out what became of appends whose answer was not clear or did not come, until the log is
 // closed. Then it gives the rest up as undecided.
 func (l *Log) resolve() {
@@ -99,7 +109,11 @@ func (p *appends) giveUp() []*appending {
 // resolveOne reads what stands at the sequence. What stands there is final; that nothing stands there
 // is not: then the same bytes go out again with the same fence, and at most one copy can land.
 func (l *Log) resolveOne(ctx context.Context, a *appending) {
-	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	if l.appends.again(a) {
+		l.repeat(a)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.readWithin(l.cfg.AckWait))
 	defer cancel()
 	stored, err := l.get(ctx, a.at)
 	switch {
@@ -112,10 +126,22 @@ func (l *Log) resolveOne(ctx context.Context, a *appending) {
 	case l.trimmed(ctx, a.at):
 		l.appends.settle(a, wal.ErrUndecided) // it stood there or another did: nobody can tell any more
 	default:
-		if w, reply := l.appends.retry(a, l.cfg.AckWait); w != nil {
-			l.send(w, reply, a)
-		}
+		l.repeat(a)
 	}
+}
+
+// repeat sends the same bytes with the same fence once more.
+func (l *Log) repeat(a *appending) {
+	if w, reply := l.appends.retry(a, l.cfg.AckWait); w != nil {
+		l.send(w, reply, a)
+	}
+}
+
+// again says whether the last attempt of a reached nobody: there is nothing to ask about it.
+func (p *appends) again(a *appending) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return a.unheard
 }
 
 // trimmed says whether the log certainly begins behind seq.
@@ -136,7 +162,14 @@ func (p *appends) later(a *appending) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a.rest()
+	a.vain++
 	a.due = time.Now().Add(a.pause)
+}
+
+// readWithin is how long the next read of a's sequence may take: more after each one in vain. Only the resolver calls it.
+func (a *appending) readWithin(atLeast time.Duration) time.Duration {
+	shortest := shortestRead + time.Duration(a.vain)*shortestRead/4 + time.Duration(len(a.message))*readPerByte
+	return min(readWithin, max(atLeast, shortest))
 }
 
 // rest doubles the pause. The caller holds mu.
@@ -150,9 +183,11 @@ func (p *appends) retry(a *appending, within time.Duration) (*wire, []byte) {
 	if a.decided {
 		return nil, nil
 	}
-	a.rest()
+	if !a.unheard {
+		a.rest()
+	}
 	if p.wire == nil {
-		a.due = time.Now().Add(a.pause)
+		a.due = time.Now().Add(max(a.pause, firstPause))
 		return nil, nil
 	}
 	a.due = time.Now().Add(within)

@@ -26,6 +26,9 @@ var ErrForeignStream = errors.New("the stream is not configured as a log")
 // ErrNoLog says that a log was to be opened as it is, and there is none.
 var ErrNoLog = errors.New("there is no such log")
 
+// ErrReplicated says that a log cannot be given up by one node: others hold copies of it.
+var ErrReplicated = errors.New("other servers hold copies of the log")
+
 // StreamName returns the name of the stream that holds a partition's log.
 func StreamName(partition int) string { return streamPrefix + strconv.Itoa(partition) }
 
@@ -74,7 +77,66 @@ func (c *Config) streamConfig(first wal.Seq) natsjs.StreamConfig {
 	if first > 1 {
 		config.FirstSeq = uint64(first)
 	}
+	if len(c.Tags) > 0 {
+		config.Placement = &natsjs.Placement{Tags: c.Tags}
+	}
 	return config
+}
+
+// foundWhenLed is found, again and again while a cluster lacks leaders or servers, until ctx ends. Without a leader nobody answers, so
+// the first tries are short.
+func (l *Log) foundWhenLed(ctx context.Context) error {
+	const pause, shortest = 50 * time.Millisecond, 250 * time.Millisecond
+	var reason error
+	for within := shortest; ; within = min(2*within, requestWithin) {
+		if !l.cfg.clustered() {
+			within = requestWithin
+		}
+		once, cancel := context.WithTimeout(ctx, within)
+		err := l.found(once)
+		cancel()
+		if err == nil || !l.cfg.clustered() || !passes(err) {
+			return err
+		}
+		if reason == nil || !errors.Is(err, context.DeadlineExceeded) {
+			reason = err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return errors.Join(context.Cause(ctx), reason)
+		}
+	}
+}
+
+// The server's error codes for what a cluster cannot do just now.
+const (
+	errNoPeers       = 10005 // no suitable servers for a stream
+	errNotAvailable  = 10008 // no leader of the meta group
+	errNotLeader     = 10009
+	errNoMember      = 10040 // a server that a stream shall lie on is not there yet
+	errStreamOffline = 10118 // no server that holds it
+)
+
+// passes says whether the error of making a log can go away by itself.
+func passes(err error) bool {
+	var api *natsjs.APIError
+	if errors.As(err, &api) && (api.ErrorCode == errNoPeers || api.ErrorCode == errNoMember || api.ErrorCode == errStreamOffline) {
+		return true
+	}
+	return unled(err)
+}
+
+// unled says whether an error is for want of a leader: nobody answered, or somebody who may not decide.
+func unled(err error) bool {
+	var api *natsjs.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode == errNotAvailable || api.ErrorCode == errNotLeader
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, natsjs.ErrNoStreamResponse) || errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting)
 }
 
 // found opens the log's stream: it makes it if it is missing, adapts its size limit, and refuses one
@@ -99,12 +161,17 @@ func (l *Log) found(ctx context.Context) error {
 		}
 		have = stream.CachedInfo().Config
 	}
-	return compare(&have, &want, l.cfg.Existing)
+	if err := compare(&have, &want, l.cfg.Existing); err != nil {
+		return err
+	}
+	l.cfg.Replicas = have.Replicas
+	return nil
 }
 
-// compare returns what makes have another stream than want. Where a stream begins is not compared, nor
-// what the server notes about itself, nor, for one that is only read, how large it may grow.
-func compare(have, want *natsjs.StreamConfig, anySize bool) error {
+// compare returns what makes have another stream than want. Where a stream begins and where it lies are not compared, nor
+// what the server notes about itself, nor, for one that is opened as it is, how large it may grow and how
+// many copies it has.
+func compare(have, want *natsjs.StreamConfig, asItIs bool) error {
 	type difference struct {
 		name       string
 		have, want any
@@ -123,8 +190,8 @@ func compare(have, want *natsjs.StreamConfig, anySize bool) error {
 		{"max messages per subject", have.MaxMsgsPerSubject, want.MaxMsgsPerSubject},
 		{"max message size", have.MaxMsgSize, want.MaxMsgSize},
 		{"max consumers", have.MaxConsumers, want.MaxConsumers},
-		{"max bytes", have.MaxBytes, either(anySize, have.MaxBytes, want.MaxBytes)},
-		{"replicas", have.Replicas, want.Replicas},
+		{"max bytes", have.MaxBytes, either(asItIs, have.MaxBytes, want.MaxBytes)},
+		{"replicas", have.Replicas, either(asItIs, have.Replicas, want.Replicas)},
 		{"duplicates window", have.Duplicates, want.Duplicates},
 		{"no acknowledgements", have.NoAck, false},
 		{"sealed", have.Sealed, false},
@@ -153,9 +220,12 @@ func either[T any](first bool, a, b T) T {
 
 // Refound gives up the log and founds it anew: empty, its first sequence first. What the log held is
 // gone; the caller has a state that needs none of it (DESIGN.md, refounding). No append may be
-// undecided. If it fails or the process dies in between, there may be no log: Open makes one that
+// undecided, and no other server may hold a copy (ErrReplicated). If it fails or the process dies in between, there may be no log: Open makes one that
 // begins at Config.FirstSeq.
 func (l *Log) Refound(ctx context.Context, first wal.Seq) error {
+	if l.cfg.clustered() {
+		return fmt.Errorf("refound log: %w", ErrReplicated)
+	}
 	if l.undecided() {
 		return fmt.Errorf("refound log: %w", wal.ErrUndecided)
 	}

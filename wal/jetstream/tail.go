@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,15 +15,25 @@ import (
 )
 
 const (
-	heartbeat = 5 * time.Second
-	silence   = 3 * heartbeat // longer without a word from the server means that the consumer is gone
+	heartbeat        = 5 * time.Second
+	clusterHeartbeat = time.Second // others can take a consumer away
+	silentBeats      = 3           // so many without a word from the server mean that the consumer is gone
+	unheardThreshold = 5 * time.Second
+)
+
+// pinTries is how many consumers are made at once in the hope for one on this node's server, which gets a third of
+// them, or a fifth. Then there is a pause: that server may be catching up, and is passed over while it does.
+const (
+	pinTries = 20
+	pinPause = 500 * time.Millisecond
 )
 
 // errAgain says that a tail must begin again where it stands.
 var errAgain = errors.New("the consumer is gone")
 
 // Tail implements wal.Log. Its reader is a consumer without acknowledgements, kept in the server's memory and
-// made anew where the tail stands whenever the server or the connection is lost. A fn that takes longer
+// made anew where the tail stands whenever the server or the connection is lost. In a cluster it reads the copy of Config.Server, however
+// far that is behind, and another only if that server holds none. A fn that takes longer
 // than the server waits for a connection (10 s) only costs such a new beginning.
 func (l *Log) Tail(ctx context.Context, from wal.Seq, fn func(seq wal.Seq, message []byte) error) error {
 	const pause = 50 * time.Millisecond
@@ -50,7 +61,7 @@ func (l *Log) tail(ctx context.Context, next *wal.Seq, fn func(wal.Seq, []byte) 
 	if err != nil {
 		return errAgain
 	}
-	w, inbox := newWire(conn), nats.NewInbox()
+	w := newWire(conn)
 	defer w.close()
 	ended := make(chan struct{})
 	defer close(ended)
@@ -62,10 +73,11 @@ func (l *Log) tail(ctx context.Context, next *wal.Seq, fn func(wal.Seq, []byte) 
 		}
 		w.close()
 	}()
-	if w.subscribe(inbox) != nil || l.consume(ctx, inbox, *next) != nil {
+	sid, err := l.consume(ctx, w, *next)
+	if err != nil {
 		return errAgain
 	}
-	return l.deliver(w, next, fn)
+	return l.deliver(w, sid, next, fn)
 }
 
 // holds checks that the log still has what comes next.
@@ -83,29 +95,79 @@ func (l *Log) holds(ctx context.Context, next wal.Seq) error {
 	return nil
 }
 
-// consume makes the consumer that sends to inbox.
-func (l *Log) consume(ctx context.Context, inbox string, from wal.Seq) error {
-	ctx, cancel := context.WithTimeout(ctx, requestWithin)
-	defer cancel()
-	_, err := l.js.CreatePushConsumer(ctx, l.name, natsjs.ConsumerConfig{
-		DeliverSubject:    inbox,
+// heartbeat is how often the server gives a sign of life while there is nothing to read.
+func (l *Log) heartbeat() time.Duration {
+	if l.cfg.clustered() {
+		return clusterHeartbeat
+	}
+	return heartbeat
+}
+
+// consume makes a consumer that sends to w, and returns the number of the subscription. A cluster puts it where it likes among the
+// servers that hold the log: it is made until it is where it shall be.
+func (l *Log) consume(ctx context.Context, w *wire, from wal.Seq) (sid uint64, err error) {
+	config := natsjs.ConsumerConfig{
 		DeliverPolicy:     natsjs.DeliverByStartSequencePolicy,
 		OptStartSeq:       uint64(from),
 		AckPolicy:         natsjs.AckNonePolicy,
 		MemoryStorage:     true,
 		Replicas:          1,
 		FlowControl:       true,
-		IdleHeartbeat:     heartbeat,
-		InactiveThreshold: heartbeat,
-	})
-	return err
+		IdleHeartbeat:     l.heartbeat(),
+		InactiveThreshold: unheardThreshold,
+	}
+	here, err := l.holdsCopy(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for sid = 1; sid <= pinTries; sid++ {
+		config.DeliverSubject = nats.NewInbox()
+		if err := w.subscribe(config.DeliverSubject, sid); err != nil {
+			return 0, err
+		}
+		placed, err := l.consumeOnce(ctx, config, here)
+		if err != nil || placed {
+			return sid, err
+		}
+	}
+	l.waited(pinPause)
+	return 0, errAgain
 }
 
-// deliver gives the consumer's messages to fn. A message that is not the next one is never given: if it
+// holdsCopy says whether a consumer can be had on this node's server in particular.
+func (l *Log) holdsCopy(ctx context.Context) (bool, error) {
+	if l.cfg.Server == "" {
+		return false, nil
+	}
+	cluster, err := l.cluster(ctx)
+	if err != nil || cluster.Leader == l.cfg.Server {
+		return err == nil, err
+	}
+	return slices.ContainsFunc(cluster.Replicas, func(p *natsjs.PeerInfo) bool { return p.Name == l.cfg.Server }), nil
+}
+
+// consumeOnce makes a consumer and says whether it is one to read from: if it must be here and is elsewhere it
+// is deleted again.
+func (l *Log) consumeOnce(ctx context.Context, config natsjs.ConsumerConfig, here bool) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	defer cancel()
+	consumer, err := l.js.CreatePushConsumer(ctx, l.name, config)
+	if err != nil {
+		return false, err
+	}
+	info := consumer.CachedInfo()
+	if !here || info.Cluster != nil && info.Cluster.Leader == l.cfg.Server {
+		return true, nil
+	}
+	return false, l.js.DeleteConsumer(ctx, l.name, info.Name)
+}
+
+// deliver gives the messages of subscription sid to fn. A message that is not the next one is never given: if it
 // is an old one it is passed over, if there is a gap the tail begins again, and finds out whether the
 // log was trimmed.
-func (l *Log) deliver(w *wire, next *wal.Seq, fn func(wal.Seq, []byte) error) error {
+func (l *Log) deliver(w *wire, sid uint64, next *wal.Seq, fn func(wal.Seq, []byte) error) error {
 	var f frame
+	silence := silentBeats * l.heartbeat()
 	for {
 		if w.in.Buffered() == 0 {
 			if w.conn.SetReadDeadline(time.Now().Add(silence)) != nil {
@@ -114,6 +176,9 @@ func (l *Log) deliver(w *wire, next *wal.Seq, fn func(wal.Seq, []byte) error) er
 		}
 		if w.next(&f) != nil {
 			return errAgain
+		}
+		if f.sid != sid {
+			continue // of a consumer that was deleted again
 		}
 		if reply, control := controls(&f); control {
 			if len(reply) > 0 && w.publish(string(reply), nil, nil, nil) != nil {

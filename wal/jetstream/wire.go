@@ -39,6 +39,7 @@ type wire struct {
 // frame is one message from the server. Its slices are valid until the next call of next.
 type frame struct {
 	subject []byte
+	sid     uint64 // of the subscription that it matched
 	reply   []byte
 	header  []byte
 	payload []byte
@@ -56,11 +57,11 @@ func (w *wire) close() {
 	w.closed = true
 }
 
-// subscribe asks for every message to subject.
-func (w *wire) subscribe(subject string) error {
+// subscribe asks for every message to subject. They come with the number sid.
+func (w *wire) subscribe(subject string, sid uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, err := fmt.Fprintf(w.conn, "SUB %s 1\r\n", subject)
+	_, err := fmt.Fprintf(w.conn, "SUB %s %d\r\n", subject, sid)
 	return err
 }
 
@@ -162,6 +163,9 @@ func (w *wire) message(f *frame, arguments []byte, withHeader bool) error {
 	header := uint64(0)
 	if withHeader && ok {
 		header, ok = number(field[n-2])
+	}
+	if ok {
+		f.sid, ok = number(field[1])
 	}
 	if !ok || total > maxFrame || header > total {
 		return fmt.Errorf("%w: %q", errProtocol, arguments)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"shiplog/wal"
 )
@@ -177,12 +178,12 @@ func delivery(seq wal.Seq) string {
 	return fmt.Sprintf("MSG in 1 $JS.ACK.WAL_0.c.1.%d.1.1700000000.0 1\r\nx\r\n", seq)
 }
 
-// What comes twice is passed over; at a gap the tail begins again instead of leaving something out.
+// What comes twice or from another consumer is passed over; at a gap the tail begins again instead of leaving something out.
 func TestDeliverLeavesNothingOut(t *testing.T) {
 	const heartbeat = "HMSG in 1 16 16\r\nNATS/1.0 100 X\r\n\r\n"
-	w := serving(t, delivery(1)+heartbeat+delivery(5)+delivery(6)+delivery(5)+delivery(8)+delivery(9))
+	w := serving(t, delivery(1)+heartbeat+delivery(5)+delivery(6)+strings.Replace(delivery(7), " 1 ", " 2 ", 1)+delivery(5)+delivery(8)+delivery(9))
 	next, given := wal.Seq(5), []wal.Seq{}
-	err := (&Log{}).deliver(w, &next, func(seq wal.Seq, _ []byte) error { given = append(given, seq); return nil })
+	err := (&Log{}).deliver(w, 1, &next, func(seq wal.Seq, _ []byte) error { given = append(given, seq); return nil })
 	if !errors.Is(err, errAgain) || fmt.Sprint(given) != "[5 6]" || next != 7 {
 		t.Errorf("given %v, next is %d, %v; want [5 6], 7 and to begin again", given, next, err)
 	}
@@ -204,5 +205,44 @@ func TestControls(t *testing.T) {
 		if string(reply) != c.reply || control != c.control {
 			t.Errorf("%s: %q, %t; want %q, %t", name, reply, control, c.reply, c.control)
 		}
+	}
+}
+
+// An attempt that nobody took in is repeated soon, without asking a leader that is not there.
+func TestUnheardIsRepeated(t *testing.T) {
+	p := &appends{wire: &wire{}, inbox: "inbox"}
+	a := &appending{at: 1, token: noReply}
+	if _, _, _, err := p.begin(a, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if decided, look := p.answered(0, verdict{unheard: true}); decided != nil || !look {
+		t.Error("an attempt that nobody took in decided the append")
+	}
+	if left := time.Until(a.due); left > unheardPause || !p.again(a) {
+		t.Errorf("it is looked at in %v, again %t; want at most %v and true", left, p.again(a), unheardPause)
+	}
+	if w, reply := p.retry(a, time.Hour); w == nil || string(reply) != "inbox.0" || p.again(a) {
+		t.Errorf("repeated as %q, again %t", reply, p.again(a))
+	}
+	if decided, _ := p.answered(0, verdict{refused: true}); decided != nil {
+		t.Error("a refusal of the second attempt decided")
+	}
+}
+
+func TestReadsGetTheTimeTheyNeed(t *testing.T) {
+	small, large := &appending{}, &appending{message: make([]byte, wal.MaxMessage)}
+	if got := small.readWithin(time.Millisecond); got != shortestRead {
+		t.Errorf("a small one gets %v, want %v", got, shortestRead)
+	}
+	if got := small.readWithin(requestWithin); got != requestWithin {
+		t.Errorf("a patient one gets %v, want %v", got, requestWithin)
+	}
+	if got := large.readWithin(time.Millisecond); got < time.Second {
+		t.Errorf("a large one gets %v", got)
+	}
+	before := small.readWithin(0)
+	(&appends{}).later(small)
+	if got := small.readWithin(0); got <= before {
+		t.Errorf("after one in vain it gets %v, had %v", got, before)
 	}
 }

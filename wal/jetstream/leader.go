@@ -1,0 +1,95 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"shiplog/wal"
+)
+
+// Leader returns the name of the server that leads the log's stream: "" on a lone node, and when nobody leads
+// it now. It is a hint.
+func (l *Log) Leader(ctx context.Context) (string, error) {
+	cluster, err := l.cluster(ctx)
+	if err != nil {
+		return "", fmt.Errorf("leader of the log: %w", err)
+	}
+	return cluster.Leader, nil
+}
+
+// cluster asks who leads the stream and who holds it. The leader is not among its replicas.
+func (l *Log) cluster(ctx context.Context) (natsjs.ClusterInfo, error) {
+	if l.closed() {
+		return natsjs.ClusterInfo{}, wal.ErrClosed
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaderWithin)
+	defer cancel()
+	stream, err := l.js.Stream(ctx, l.name)
+	if err != nil || stream.CachedInfo().Cluster == nil {
+		return natsjs.ClusterInfo{}, err
+	}
+	return *stream.CachedInfo().Cluster, nil
+}
+
+// What a leader is given to answer: it does within milliseconds, and one that has just begun or is just ending to lead may not.
+const (
+	leaderWithin   = 500 * time.Millisecond
+	stepDownWithin = 200 * time.Millisecond
+)
+
+// StepDown asks the leader of the log's stream to give way to the server named to, or to any other if to is "". It returns when the
+// leader has agreed: another one leads some tens of milliseconds later, which need not be the one that was named if that is not fit.
+// That it leads already is no error. An append in flight is resolved as always. It takes two seconds at most.
+func (l *Log) StepDown(ctx context.Context, to string) error {
+	const pause = 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	defer cancel()
+	request := []byte("{}")
+	if to != "" {
+		var err error
+		if request, err = json.Marshal(map[string]any{"placement": map[string]string{"preferred": to}}); err != nil {
+			return err
+		}
+	}
+	for {
+		leader, err := l.Leader(ctx)
+		if err == nil && (leader != to || to == "") {
+			err = l.askToStepDown(ctx, request)
+		}
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || !unled(err) || !l.waited(pause) {
+			return fmt.Errorf("step down in favour of %q: %w", to, err)
+		}
+	}
+}
+
+// askToStepDown asks once.
+func (l *Log) askToStepDown(ctx context.Context, request []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, stepDownWithin)
+	defer cancel()
+	answer, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN."+l.name, request)
+	if err != nil {
+		return err
+	}
+	var got struct {
+		Error   *natsjs.APIError
+		Success bool
+	}
+	if err := json.Unmarshal(answer.Data, &got); err != nil {
+		return err
+	}
+	switch {
+	case got.Error != nil:
+		return got.Error
+	case !got.Success:
+		return errors.New("the stream's leader does not step down")
+	}
+	return nil
+}
