@@ -1,0 +1,105 @@
+package coordinator
+
+import (
+	"fmt"
+	"slices"
+)
+
+// balance moves one primary from a node with many to a node with few, when all has been well and quiet for long enough. The move
+// itself ends the quiet, so the next one waits as long again.
+func (t *turn) balance() {
+	if !t.settings.Balance {
+		return
+	}
+	if t.draft != nil || !t.isWell() {
+		t.calm = t.now
+		return
+	}
+	if t.now-t.calm < t.settings.BalanceAfter {
+		return
+	}
+	p, to := t.current.unbalanced()
+	if to == "" {
+		return
+	}
+	t.note(fmt.Sprintf("partition %d: %s is to lead instead of %s, which leads more than others", p, to, t.current.Partitions[p].Primary))
+	t.name(p, to, false)
+}
+
+// isWell tells whether all nodes are heard and all copies are there and up to date.
+func (t *turn) isWell() bool {
+	for i := range t.current.Nodes {
+		if r := t.live(t.current.Nodes[i].ID); r == nil || r.Leaving {
+			return false
+		}
+	}
+	for i := range t.current.Partitions {
+		part := &t.current.Partitions[i]
+		primary := t.holding(part.Primary, i)
+		if !part.isLedBy(primary) {
+			return false
+		}
+		for _, id := range part.Holders {
+			at := t.holding(id, i)
+			if id == part.Primary {
+				continue
+			}
+			if at == nil || at.Role != RoleReplica || at.Applied+nearTail < primary.Tail {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// unbalanced is the partition whose move evens out the most, and where to; an empty node when there is none. A node that leads only
+// one more than another stays as it is. Of equal moves it is the one of the first partition, and of the lowest identity.
+func (m *Map) unbalanced() (partition int, to NodeID) {
+	led := make(map[NodeID]int, len(m.Nodes))
+	for i := range m.Partitions {
+		led[m.Partitions[i].Primary]++
+	}
+	most := 1
+	for i := range m.Partitions {
+		part := &m.Partitions[i]
+		if part.Pinned {
+			continue
+		}
+		for _, id := range slices.Sorted(slices.Values(part.Holders)) {
+			if more := led[part.Primary] - led[id]; more > most {
+				partition, to, most = i, id, more
+			}
+		}
+	}
+	return partition, to
+}
+
+// steer asks for streams to be led where their primaries are: an append then saves a hop.
+func (t *turn) steer() {
+	if t.current == nil {
+		return
+	}
+	for i := range t.current.Partitions {
+		part, w := &t.current.Partitions[i], &t.watches[i]
+		if w.steers && t.now-w.steered < steerAfter {
+			continue
+		}
+		primary := t.holding(part.Primary, i)
+		if !part.isLedBy(primary) || primary.StreamLeader || !t.isLedElsewhere(i) {
+			continue
+		}
+		w.steered, w.steers = t.now, true
+		t.act(Steer{Partition: i, To: part.Primary})
+	}
+}
+
+// isLedElsewhere tells whether another node than the primary's says that it leads the stream of partition i.
+func (t *turn) isLedElsewhere(i int) bool {
+	part := &t.current.Partitions[i]
+	for _, id := range part.Holders {
+		if at := t.holding(id, i); id != part.Primary && at != nil && at.StreamLeader {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,46 @@
+package coordinator
+
+import "time"
+
+// Role is what a node does for a partition.
+type Role string
+
+// The roles.
+const (
+	RolePrimary  Role = "primary"  // serves reads and writes
+	RoleReplica  Role = "replica"  // follows the log
+	RolePromoted Role = "promoted" // was named, and waits for the end of the log and of the old lease
+	RoleHanding  Role = "handing"  // was primary and hands over
+	RoleSeeding  Role = "seeding"  // is filled from a snapshot
+	RoleStopped  Role = "stopped"  // has failed: the report says why
+)
+
+// Report is a node's heartbeat: who it is and how its partitions are.
+type Report struct {
+	Node    Node   `json:"node"`
+	Run     string `json:"run"` // drawn at each start of the process
+	Map     uint64 `json:"map"` // the version of the map that it follows, 0: none
+	Cluster string `json:"cluster,omitempty"`
+	Leaving bool   `json:"leaving,omitempty"` // it is told to stop: others should lead
+	// Coordinates says that this node decides who leads, or believes to.
+	Coordinates bool              `json:"coordinates,omitempty"`
+	FreeDisk    uint64            `json:"freeDisk"`
+	Load        float64           `json:"load"` // commands a second, lately
+	Partitions  []PartitionReport `json:"partitions"`
+}
+
+// PartitionReport is how a node has one partition.
+type PartitionReport struct {
+	Partition    int           `json:"partition"`
+	Role         Role          `json:"role"`
+	Why          string        `json:"why,omitempty"` // it stopped
+	Term         uint64        `json:"term"`          // of the naming that it follows
+	Epoch        uint64        `json:"epoch"`         // of the newest record applied
+	Applied      uint64        `json:"applied"`       // sequence of the newest record applied
+	Durable      uint64        `json:"durable"`       // up to here the state is on its disk
+	Tail         uint64        `json:"tail"`          // a primary's newest acknowledged record
+	Stuck        time.Duration `json:"stuck"`         // age of a primary's oldest append without an outcome
+	StreamLeader bool          `json:"streamLeader"`  // this node leads the partition's stream
+	Keys         int64         `json:"keys"`
+	Load         float64       `json:"load"` // commands a second, lately
+}
