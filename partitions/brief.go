@@ -37,3 +37,9 @@ func (p *Partition) Brief() Brief {
 	}
 	return b
 }
+
+// Digest returns the sequence of the newest record applied to the state, and a checksum of the state then. It reads everything.
+func (p *Partition) Digest() (applied wal.Seq, digest uint64, err error) {
+	at, digest, err := p.store.Digest()
+	return at.Seq, digest, err
+}

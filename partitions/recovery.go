@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"shiplog/partitions/lease"
 	"shiplog/shipper"
 	"shiplog/wal"
 )
@@ -123,7 +124,7 @@ func (p *Partition) appendAndWait(ctx context.Context, at wal.Seq, message []byt
 func (p *Partition) serve(tail wal.Position, sent time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.leaseFrom = sent
+	p.held, p.leaseFrom, p.ledBy = lease.Held{}, sent, p.naming.Term
 	p.renew()
 	if p.cfg.Cluster != nil {
 		p.store.SetReplica(false)

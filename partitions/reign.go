@@ -108,7 +108,7 @@ func (p *Partition) handOver(ctx context.Context, heir wal.NodeID) error {
 	switch err := p.appendAndWait(ctx, m.seq, m.bytes); {
 	case errors.Is(err, wal.ErrFenced):
 		p.mu.Lock()
-		p.spent = true
+		p.spent = p.naming.Term == p.ledBy
 		p.mu.Unlock()
 		return fmt.Errorf("%w: %w", ErrDeposed, err)
 	case errors.Is(err, wal.ErrFull):

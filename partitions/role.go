@@ -83,7 +83,8 @@ type Naming struct {
 // tenure is what concerns being primary or becoming it.
 type tenure struct {
 	naming    Naming
-	spent     bool // this naming has led to a term that another primary ended: it takes a newer one, or a hand-over, to lead again
+	ledBy     uint64 // the term of the naming by which this node began to lead
+	spent     bool   // that is the newest naming, and another primary has ended it: it takes a newer one, or a hand-over, to lead again
 	held      lease.Held
 	leaseFrom time.Duration // the newest record left
 	heir      lease.Heir
@@ -112,14 +113,22 @@ func tell[T any](to chan T, word T) {
 }
 
 // Name tells the partition who shall be primary. An older naming than the one known is ignored. It does not block.
+//
+// A primary that is named anew asks the log whether it still is: another one may have led in between, and an idle primary
+// would not notice.
 func (p *Partition) Name(n Naming) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n.Term <= p.naming.Term {
-		return
+	var question *message
+	if n.Term > p.naming.Term {
+		p.naming, p.spent = n, false
+		tell(p.turns.named, struct{}{})
+		if p.serving && n.Primary == p.cfg.Node {
+			p.open.barrier = true
+			question = p.send()
+		}
 	}
-	p.naming, p.spent = n, false
-	tell(p.turns.named, struct{}{})
+	p.mu.Unlock()
+	p.append(question)
 }
 
 // Naming returns the newest naming known.
@@ -173,7 +182,7 @@ func (p *Partition) proven(number uint64) *Commit {
 // depose ends this node's term because the log holds another primary's record: what is in flight and what came after it is
 // not in the log and will not be. Those who wait are told; the rest is the business of reign.
 func (p *Partition) depose(why error) {
-	p.serving, p.spent = false, true
+	p.serving, p.spent = false, p.naming.Term == p.ledBy
 	p.stand(Standing{Role: Handing, Epoch: p.tail.Epoch})
 	if p.flight != nil {
 		p.flight.commit.finish(why)

@@ -325,6 +325,30 @@ func TestRestartedPrimaryGoesOn(t *testing.T) {
 	})
 }
 
+// An idle primary that was deposed without noticing finds out when it is named again, and leads again.
+func TestNamedAnewAsksTheLog(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newCopies(t, 2)
+		defer c.stop()
+		c.name(0)
+		c.until(0, Primary)
+		c.name(1, 0)
+		c.until(1, Primary)
+		if role := c.nodes[0].Standing().Role; role != Primary {
+			t.Fatalf("the old primary is %v although it has neither read nor written", role)
+		}
+		c.name(0, 1)
+		synctest.Wait()
+		if s := c.nodes[0].Standing(); s.Epoch == 1 && s.Role == Primary {
+			t.Error("the old primary still believes that it leads in its old epoch")
+		}
+		c.until(0, Primary)
+		if epoch := c.nodes[0].Standing().Epoch; epoch != 3 {
+			t.Errorf("it leads in epoch %d, want 3", epoch)
+		}
+	})
+}
+
 // Two nodes that are both named end with one primary, and what either acknowledged is there.
 func TestTwoNamings(t *testing.T) {
 	bubble(t, func(t *testing.T) {
