@@ -22,6 +22,7 @@ type Config struct {
 	Log     Log
 	State   State
 	Server  Server
+	Cluster Cluster
 }
 
 // Net says where clients connect.
@@ -109,7 +110,7 @@ func (m SyncMode) Promise() string {
 // Log says how the log is kept.
 type Log struct {
 	Sync           SyncMode
-	Partitions     int64
+	Partitions     int64         // 0: as many as the mode has; Config.Partitions knows
 	Retention      time.Duration // records younger than this are kept, within RetentionBytes
 	RetentionBytes int64
 	MaxBytes       int64 // of the log on disk, per partition; 0: no limit
@@ -189,6 +190,9 @@ func Load(args []string) (*Config, error) {
 	if err := c.apply(statements); err != nil {
 		return nil, err
 	}
+	if err := c.readSecret(); err != nil {
+		return nil, err
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -228,6 +232,9 @@ func (c *Config) apply(statements []statement) error {
 		if d == nil {
 			return s.refuse(unknown(name))
 		}
+		if d.Secret {
+			s.text = s.words[0] + " " + redacted
+		}
 		if err := d.set(c, s.words[1:]); err != nil {
 			return s.refuse(err)
 		}
@@ -250,5 +257,5 @@ func (c *Config) check() error {
 			return refusal(fmt.Sprintf("listening on %s needs a password: set requirepass, or bind only to loopback addresses", bind.Host))
 		}
 	}
-	return nil
+	return c.checkCluster()
 }

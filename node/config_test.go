@@ -90,7 +90,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"bind *", "listening on * needs a password: set requirepass, or bind only to loopback addresses"},
 		{"appendonly no", `:1: "appendonly no": the log is always on: only yes is possible`},
 		{"save 900 1", `:1: "save 900 1": the log keeps every write and there are no snapshots to schedule: only "" is possible`},
-		{"cluster-enabled yes", `:1: "cluster-enabled yes": cluster mode is not part of this version: only no is possible`},
+		{"requirepass a b", `:1: "requirepass (redacted)": wrong number of arguments`},
 		{"databases 16", `:1: "databases 16": there is one database: only 1 is possible`},
 		{"include x", `:1: "include x": include is not supported: put everything into one file`},
 		{"proto-max-bulk-len 10xb", `:1: "proto-max-bulk-len 10xb": argument must be a memory value`},

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 
+	"shiplog/node/cluster"
+	"shiplog/partitions/coordinator"
 	"shiplog/wal"
 )
 
@@ -25,6 +27,18 @@ const (
 	formatName = "format"
 	logName    = "log"
 	stateName  = "state"
+	mapName    = "cluster.json"
+	modeName   = "mode"
+)
+
+// Mode says what a data directory was made for. JetStream's files of a lone node are of no use to a cluster, and it would delete
+// them.
+type Mode string
+
+// The modes.
+const (
+	ModeSolo    Mode = "solo"
+	ModeCluster Mode = "cluster"
 )
 
 // DataDir is a data directory that this process, and no other, uses:
@@ -32,8 +46,10 @@ const (
 //	shiplog.lock        locked while a process uses the directory; holds that process's number
 //	node.id             the node's identity, 40 hexadecimal digits, made once
 //	format              the version of this layout
+//	mode                solo or cluster; absent: solo
 //	log/                JetStream's files: the log
 //	state/PARTITION/    Pebble's files: the state
+//	cluster.json        the newest cluster map that the node has seen, if it is in a cluster
 type DataDir struct {
 	Path   string
 	NodeID wal.NodeID
@@ -41,9 +57,9 @@ type DataDir struct {
 }
 
 // OpenDataDir locks the data directory at path and makes what is missing of it. It refuses, in one
-// line and without a change, a directory that another process uses or that a newer version has written.
-// What it makes is on the disk when it returns. Close gives the directory back.
-func OpenDataDir(path string) (*DataDir, error) {
+// line and without a change, a directory that another process uses, that a newer version has written, or that was made for
+// another mode. What it makes is on the disk when it returns. Close gives the directory back.
+func OpenDataDir(path string, mode Mode) (*DataDir, error) {
 	if _, err := readFormat(path); err != nil {
 		return nil, err
 	}
@@ -54,7 +70,7 @@ func OpenDataDir(path string) (*DataDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.prepare(); err != nil {
+	if err := d.prepare(mode); err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("data directory %s: %w", path, err)
 	}
@@ -87,6 +103,31 @@ func (d *DataDir) LogDir() string { return filepath.Join(d.Path, logName) }
 // StateDir is where the state of a partition is. It need not be there yet.
 func (d *DataDir) StateDir(partition int) string {
 	return filepath.Join(d.Path, stateName, strconv.Itoa(partition))
+}
+
+// readMap returns the cluster map that writeMap has kept, nil if there is none.
+func (d *DataDir) readMap() (*coordinator.Map, error) {
+	content, err := os.ReadFile(filepath.Join(d.Path, mapName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	m, err := cluster.DecodeMap(content)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: the file %s: %w", d.Path, mapName, err)
+	}
+	return m, nil
+}
+
+// writeMap keeps a cluster map over a restart.
+func (d *DataDir) writeMap(m *coordinator.Map) error {
+	content, err := cluster.EncodeMap(m)
+	if err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(d.Path, mapName), content, 0o600)
 }
 
 // Close unlocks the directory. Closing again does nothing.
@@ -137,9 +178,12 @@ func readPID(path string) string {
 }
 
 // prepare makes what is missing. The format file comes last: a directory that has one is complete.
-func (d *DataDir) prepare() error {
+func (d *DataDir) prepare(mode Mode) error {
 	version, err := readFormat(d.Path)
 	if err != nil {
+		return err
+	}
+	if err := d.settle(mode, version > 0); err != nil {
 		return err
 	}
 	for _, name := range []string{logName, stateName} {
@@ -158,6 +202,25 @@ func (d *DataDir) prepare() error {
 		return err
 	}
 	return syncDir(filepath.Dir(d.Path))
+}
+
+// settle refuses a directory of another mode, and notes the mode of a new one.
+func (d *DataDir) settle(mode Mode, used bool) error {
+	name := filepath.Join(d.Path, modeName)
+	content, err := os.ReadFile(name)
+	was := Mode(strings.TrimSpace(string(content)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && used:
+		was = ModeSolo
+	case errors.Is(err, fs.ErrNotExist):
+		return writeDurably(name, string(mode))
+	case err != nil:
+		return err
+	}
+	if was != mode {
+		return fmt.Errorf("it belongs to a node in mode %s and cannot be used in mode %s: give the node another dir, or set cluster-enabled as it was", was, mode)
+	}
+	return nil
 }
 
 // readFormat returns the directory's version, 0 when there is none yet.

@@ -17,7 +17,7 @@ import (
 
 func mustOpen(t *testing.T, path string) *DataDir {
 	t.Helper()
-	d, err := OpenDataDir(path)
+	d, err := OpenDataDir(path, ModeSolo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func tree(t *testing.T, path string) (names []string) {
 func TestOpenDataDirMakesEverythingOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b")
 	first := mustOpen(t, path)
-	want := []string{". drwx------", "format -rw-------", "log drwx------", "node.id -rw-------", "shiplog.lock -rw-------", "state drwx------"}
+	want := []string{". drwx------", "format -rw-------", "log drwx------", "mode -rw-------", "node.id -rw-------", "shiplog.lock -rw-------", "state drwx------"}
 	if got := tree(t, path); !slices.Equal(got, want) {
 		t.Errorf("made %q, want %q", got, want)
 	}
@@ -71,7 +71,8 @@ func TestDataDirInUse(t *testing.T) {
 	path := t.TempDir()
 	d := mustOpen(t, path)
 	want := "data directory " + path + " is in use by process " + strconv.Itoa(os.Getpid())
-	for name, open := range map[string]func(string) (*DataDir, error){"OpenDataDir": OpenDataDir, "OpenExistingDataDir": OpenExistingDataDir} {
+	solo := func(path string) (*DataDir, error) { return OpenDataDir(path, ModeSolo) }
+	for name, open := range map[string]func(string) (*DataDir, error){"OpenDataDir": solo, "OpenExistingDataDir": OpenExistingDataDir} {
 		if _, err := open(path); errText(err) != want {
 			t.Errorf("%s: got %q, want %q", name, errText(err), want)
 		}
@@ -102,7 +103,7 @@ func TestLockIsFreedWhenItsProcessDies(t *testing.T) {
 	if _, err := stdout.Read(make([]byte, 7)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = OpenDataDir(path)
+	_, err = OpenDataDir(path, ModeSolo)
 	if want := "is in use by process " + strconv.Itoa(child.Process.Pid); !strings.HasSuffix(errText(err), want) {
 		t.Errorf("got %q, want it to end with %q", errText(err), want)
 	}
@@ -111,6 +112,29 @@ func TestLockIsFreedWhenItsProcessDies(t *testing.T) {
 	}
 	_ = child.Wait() // killed: that is an error
 	mustOpen(t, path)
+}
+
+// JetStream in a cluster deletes the streams of a lone node: a directory is of one mode for ever.
+func TestDataDirIsOfOneMode(t *testing.T) {
+	for made, other := range map[Mode]Mode{ModeSolo: ModeCluster, ModeCluster: ModeSolo} {
+		path := t.TempDir()
+		for _, mode := range []Mode{made, other, made} {
+			d, err := OpenDataDir(path, mode)
+			if mode == other {
+				want := "data directory " + path + ": it belongs to a node in mode " + string(made) + " and cannot be used in mode " + string(other)
+				if !strings.HasPrefix(errText(err), want) {
+					t.Errorf("got %q, want %q", errText(err), want)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 func TestDataDirRefusesWithoutAChange(t *testing.T) {
@@ -137,7 +161,7 @@ func TestDataDirRefusesWithoutAChange(t *testing.T) {
 		before := tree(t, path)
 		want := "data directory " + path + strings.ReplaceAll(tt.want, "PATH", path)
 		for range 2 { // a refusal must not keep the lock
-			if _, err := OpenDataDir(path); errText(err) != want {
+			if _, err := OpenDataDir(path, ModeSolo); errText(err) != want {
 				t.Errorf("%s: got %q, want %q", tt.name, errText(err), want)
 			}
 		}

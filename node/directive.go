@@ -23,6 +23,7 @@ type Directive struct {
 	Default string // in the syntax of the configuration file
 	Change  Change
 	Many    bool // several words may follow
+	Secret  bool // no message repeats what was written
 	Doc     string
 	codec
 }

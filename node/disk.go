@@ -30,7 +30,9 @@ func (n *Node) watchDisk(ctx context.Context) error {
 		}
 		if (why != nil) != refusing {
 			refusing = why != nil
-			n.partition.Refuse(why)
+			for _, p := range n.holder.held() {
+				p.Refuse(why)
+			}
 			if refusing {
 				n.log.Error("writes are refused", "reason", why)
 			} else {

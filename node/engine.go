@@ -14,21 +14,21 @@ import (
 	"shiplog/partitions/keyspace"
 )
 
-// solo is the node's one partition as the command layer wants it.
-type solo struct{ *partitions.Partition }
+// lone is a lone node's partition as the command layer wants it.
+type lone struct{ *partitions.Partition }
 
 // View runs a reading command.
-func (s solo) View(r commands.Reader) (commands.Wait, error) {
+func (s lone) View(r commands.Reader) (commands.Wait, error) {
 	return waitFor(s.Partition.View(r))
 }
 
 // Update runs a writing command or transaction.
-func (s solo) Update(w commands.Writer) (commands.Wait, error) {
+func (s lone) Update(w commands.Writer) (commands.Wait, error) {
 	return waitFor(s.Partition.Update(w))
 }
 
 // Snapshot returns the partition as it is now.
-func (s solo) Snapshot() (*keyspace.Snapshot, commands.Wait, error) {
+func (s lone) Snapshot() (*keyspace.Snapshot, commands.Wait, error) {
 	snap, c, err := s.Partition.Snapshot()
 	wait, err := waitFor(c, err)
 	return snap, wait, err
@@ -42,19 +42,23 @@ func waitFor(c *partitions.Commit, err error) (commands.Wait, error) {
 	return c, err
 }
 
-// engine is what the command layer sees of a node that holds all keys in one partition.
+// engine is what the command layer sees of a node that holds all keys in one partition, and what it sees of any node as far as
+// that does not depend on where keys are.
 type engine struct {
 	node      *Node
-	all       commands.Partition
-	suspected atomic.Int64 // when a suspect was last logged, in Unix nanoseconds
+	all       []commands.Partition // the one
+	suspected atomic.Int64         // when a suspect was last logged, in Unix nanoseconds
 }
 
 var _ commands.Engine = (*engine)(nil)
 
 // Route says that every key is here.
-func (e *engine) Route(*commands.Row, commands.Args) (commands.Partition, *reply.Reply) {
-	return e.all, nil
+func (e *engine) Route(*commands.Row, commands.Args, commands.Standing) (commands.Partition, *reply.Reply, commands.Hold) {
+	return e.all[0], nil, nil
 }
+
+// Everywhere returns the one partition.
+func (e *engine) Everywhere() []commands.Partition { return e.all }
 
 // ErrorReply words what a partition could not do. Only what is known not to be done gets a reply.
 func (e *engine) ErrorReply(err error) (r reply.Reply, final bool) {
@@ -75,7 +79,12 @@ func (e *engine) Sync(ctx context.Context) error {
 	if err := e.node.syncLog(ctx); err != nil {
 		return err
 	}
-	return e.node.partition.Checkpoint(ctx)
+	for _, p := range e.node.holder.held() {
+		if err := p.Checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // StartSync begins a Sync in the background and tells whether none was under way.
@@ -88,22 +97,26 @@ func (e *engine) StartSync() bool {
 }
 
 // backgroundSyncs does what StartSync begins.
-func (e *engine) backgroundSyncs(ctx context.Context) error {
+func (n *Node) backgroundSyncs(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-e.node.syncs:
+		case <-n.syncs:
 		}
-		if err := e.Sync(ctx); err != nil && ctx.Err() == nil {
-			e.node.log.Error("background saving failed", "error", err)
+		if err := n.engine.Sync(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("background saving failed", "error", err)
 		}
-		e.node.syncing.Store(false)
+		n.syncing.Store(false)
 	}
 }
 
 // SetActiveExpire turns the removal of expired keys on or off.
-func (e *engine) SetActiveExpire(on bool) { e.node.partition.SetActiveExpire(on) }
+func (e *engine) SetActiveExpire(on bool) {
+	for _, p := range e.node.holder.held() {
+		p.SetActiveExpire(on)
+	}
+}
 
 // SyncLog makes the log durable as far as it is acknowledged. A lone node has no replicas: who asks for some waits
 // until ctx ends, as with Redis.
@@ -138,9 +151,11 @@ func (e *engine) Suspect(remote, why string) {
 }
 
 // Facts describes the node.
-func (e *engine) Facts() commands.Facts {
+func (e *engine) Facts() commands.Facts { return e.factsOf(e.node.holder.held()[0].Status()) }
+
+// factsOf describes the node by the status of its partition, or of all its partitions put together.
+func (e *engine) factsOf(s partitions.Status) commands.Facts {
 	n := e.node
-	s := n.partition.Status()
 	c := n.settings.Config()
 	f := commands.Facts{
 		Keyspace: commands.KeyspaceFacts{
@@ -156,7 +171,7 @@ func (e *engine) Facts() commands.Facts {
 		},
 		Memory: n.memoryFacts(&s),
 		Node: commands.NodeFacts{
-			Partitions: 1, ConfigFile: c.File, Executable: executable(), TCPPort: n.port(),
+			Partitions: len(n.holder.held()), ConfigFile: c.File, Executable: executable(), TCPPort: n.port(),
 		},
 	}
 	if s.InFlight {

@@ -43,11 +43,11 @@ type Node struct {
 	dir       *DataDir
 	listeners []net.Listener
 	nats      *embedded.Server
-	wal       *jetstream.Log
-	partition *partitions.Partition
+	holder    holder
 	commands  *commands.Server
 	front     *resp.Server
-	engine    *engine
+	engine    commands.Engine
+	base      *engine
 	ready     chan struct{}
 	syncs     chan struct{} // a Sync to be done in the background
 	syncing   atomic.Bool
@@ -62,7 +62,7 @@ type Node struct {
 func Open(cfg *Config, log *slog.Logger) (*Node, error) {
 	n := &Node{cfg: cfg, settings: NewSettings(cfg), log: log, ready: make(chan struct{}), syncs: make(chan struct{}, 1)}
 	n.stop = func(error) {}
-	for _, step := range []func() error{n.openListeners, n.openDirectory, n.openLog, n.openState} {
+	for _, step := range []func() error{n.openListeners, n.openDirectory, n.openNATS, n.openHolder} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
@@ -77,53 +77,72 @@ func (n *Node) openListeners() (err error) {
 }
 
 func (n *Node) openDirectory() (err error) {
-	n.dir, err = OpenDataDir(n.cfg.Server.Dir)
+	mode := ModeSolo
+	if n.cfg.Cluster.Enabled {
+		mode = ModeCluster
+	}
+	n.dir, err = OpenDataDir(n.cfg.Server.Dir, mode)
 	return err
 }
 
-func (n *Node) openLog() (err error) {
-	n.nats, err = embedded.Open(embedded.Config{
-		Dir:    n.dir.LogDir(),
-		Name:   serverName(n.dir.NodeID),
-		Sync:   embedded.Sync(n.cfg.Log.Sync),
-		Logger: n.log,
-	})
-	if err != nil {
-		return err
+func (n *Node) openNATS() (err error) {
+	c := embedded.Config{Dir: n.dir.LogDir(), Name: serverName(n.dir.NodeID), Sync: embedded.Sync(n.cfg.Log.Sync), Logger: n.log}
+	if n.cfg.Cluster.Enabled {
+		known, err := n.dir.readMap()
+		if err != nil {
+			return err
+		}
+		c.Cluster = n.clusterConfig(known)
 	}
-	n.wal, err = jetstream.Open(context.Background(), n.logConfig())
+	n.nats, err = embedded.Open(c)
 	return err
+}
+
+// openHolder opens the partitions, or what they will come from.
+func (n *Node) openHolder() error {
+	if n.cfg.Cluster.Enabled {
+		n.holder = newMembers(n)
+	} else {
+		n.holder = &solo{node: n}
+	}
+	return n.holder.open()
 }
 
 // serverName is what the embedded NATS server of a node is called: JetStream wants it to stay the same.
 func serverName(id wal.NodeID) string { return "shiplog-" + hex.EncodeToString(id[:4]) }
 
-// logConfig is the log of the only partition.
-func (n *Node) logConfig() jetstream.Config {
-	return jetstream.Config{Connect: n.nats.Connect, Dial: n.nats.Dial, MaxBytes: n.cfg.Log.MaxBytes}
+// logConfig is the log of a partition.
+func (n *Node) logConfig(partition int) jetstream.Config {
+	return jetstream.Config{Partition: partition, Connect: n.nats.Connect, Dial: n.nats.Dial, MaxBytes: n.cfg.Log.MaxBytes}
 }
 
-func (n *Node) openState() (err error) {
-	c := n.cfg
-	n.partition, err = partitions.Open(partitions.Config{
-		Dir: n.dir.StateDir(0),
+// partitionConfig is what a partition of this node is made of, but for its log. So many of them share the node's memory.
+func (n *Node) partitionConfig(partition, of int) partitions.Config {
+	c, share := n.cfg, int64(max(of, 1))
+	return partitions.Config{
+		Dir: n.dir.StateDir(partition),
 		Store: keyspace.Options{
-			BlockCache: c.State.BlockCacheBytes, MemTable: uint64(c.State.MemtableBytes), HotSet: c.State.RowCacheBytes,
+			BlockCache: c.State.BlockCacheBytes / share, MemTable: uint64(max(c.State.MemtableBytes/share, leastMemtable)),
+			HotSet: c.State.RowCacheBytes / share, Filter: filterBytes / share,
 			Logger:  pebbleLogger{n.log},
 			Touched: n.touched,
 		},
-		Log:         n.wal,
 		Node:        n.dir.NodeID,
 		MaxUnit:     int(c.Log.MaxUnitBytes),
 		GatherMax:   c.Log.CommitDelay,
 		ApplyEvery:  applyEvery,
 		FlushEvery:  flushEvery(c.State.FlushEvery),
 		ExpireEvery: time.Second / time.Duration(max(1, c.Server.Hz)),
-		Retention:   partitions.Retention{Age: c.Log.Retention, Bytes: uint64(c.Log.RetentionBytes)},
+		Retention:   partitions.Retention{Age: c.Log.Retention, Bytes: uint64(c.Log.RetentionBytes) / uint64(share)},
 		Event:       n.event,
-	})
-	return err
+	}
 }
+
+// filterBytes bounds the filters of keys of all partitions together: about twelve million keys.
+const filterBytes = 16 << 20
+
+// leastMemtable is the smallest memtable that many partitions are given.
+const leastMemtable = 1 << 20
 
 // flushEvery is the time between two flushes of the state; without one only a full memtable leads to a flush.
 func flushEvery(asked time.Duration) time.Duration {
@@ -137,8 +156,13 @@ func flushEvery(asked time.Duration) time.Duration {
 const applyEvery = 5 * time.Millisecond
 
 func (n *Node) openFront() {
-	n.engine = &engine{node: n, all: solo{n.partition}}
-	n.commands = commands.NewServer(commands.Config{Engine: n.engine, Settings: n.settings, Version: Version})
+	n.base = &engine{node: n}
+	n.engine = n.holder.engine(n.base)
+	c := commands.Config{Engine: n.engine, Settings: n.settings, Version: Version}
+	if m, clustered := n.holder.(*members); clustered {
+		c.Cluster = m
+	}
+	n.commands = commands.NewServer(c)
 	n.front = resp.New(n.frontConfig())
 }
 
@@ -164,19 +188,19 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 // Addr is the first address that the node listens on.
 func (n *Node) Addr() string { return n.listeners[0].Addr().String() }
 
-// Run recovers the state and serves clients until ctx ends or a client asks for shutdown: then it stops accepting, finishes
-// what is running, makes the state durable and returns nil. Any other return tells why the node could not go on.
-// The goroutines of the node are the ones below.
+// Run recovers the state and serves clients until ctx ends or a client asks for shutdown: then it hands over what it leads, stops
+// accepting, finishes what is running, makes the state durable and returns nil. Any other return tells why the node could not
+// go on. The goroutines of the node are the ones below and those of its holder.
 func (n *Node) Run(ctx context.Context) error {
 	ctx, n.stop = context.WithCancelCause(ctx)
 	defer n.stop(nil)
 	serving, endServing := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer endServing(nil)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.partition.Run(serving) })
+	n.holder.run(ctx, serving, g)
 	g.Go(func() error { return n.nats.Run(ctx) })
 	g.Go(func() error { return n.watchDisk(ctx) })
-	g.Go(func() error { return n.engine.backgroundSyncs(ctx) })
+	g.Go(func() error { return n.backgroundSyncs(ctx) })
 	g.Go(func() error { return n.giveUp(ctx, serving) })
 	g.Go(func() error {
 		defer endServing(errNoClients)
@@ -185,24 +209,33 @@ func (n *Node) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// serveClients accepts connections once the partition is ready.
+// serveClients accepts connections once the partitions are ready, until ctx has ended and others had the chance to take over.
 func (n *Node) serveClients(ctx context.Context) error {
 	select {
-	case <-n.partition.Ready():
+	case <-n.holder.ready():
 	case <-ctx.Done():
 		return nil
 	}
 	close(n.ready)
-	return n.front.Run(ctx)
+	accepting, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
+	leaving := context.AfterFunc(ctx, func() {
+		n.holder.leave()
+		end(context.Cause(ctx))
+	})
+	defer leaving()
+	return n.front.Run(accepting)
 }
 
 // giveUp closes the log when a stop waits too long for it: what is undecided then stays so.
 func (n *Node) giveUp(ctx, serving context.Context) error {
 	<-ctx.Done()
 	<-serving.Done()
-	limit := time.AfterFunc(stopUndecided, func() { _ = n.wal.Close() })
+	limit := time.AfterFunc(stopUndecided, n.holder.abandonLog)
 	defer limit.Stop()
-	n.partition.AwaitEnd()
+	for _, p := range n.holder.held() {
+		p.AwaitEnd()
+	}
 	return nil
 }
 
@@ -213,11 +246,8 @@ func (n *Node) Close() error {
 		for _, l := range n.listeners {
 			_ = l.Close() // the front has closed it already if it ran
 		}
-		if n.partition != nil {
-			errs = append(errs, n.partition.Close())
-		}
-		if n.wal != nil {
-			errs = append(errs, n.wal.Close())
+		if n.holder != nil {
+			errs = append(errs, n.holder.close())
 		}
 		if n.nats != nil {
 			errs = append(errs, n.nats.Close())

@@ -21,6 +21,9 @@ const (
 	xxhash = "github.com/cespare/xxhash/v2"
 	xSync  = "golang.org/x/sync"
 	xSys   = "golang.org/x/sys"
+
+	goRedis   = "github.com/redis/go-redis/v9"
+	porcupine = "github.com/anishathalye/porcupine"
 )
 
 // readers are what the operator's commands print from.
@@ -33,7 +36,7 @@ var table = map[string]may{
 	"node": {
 		ours: []string{
 			"node/resp", "node/commands", "node/reply", "node/cluster", "node/changes", "node/admin",
-			"partitions", "partitions/slot", "partitions/keyspace", "partitions/coordinator",
+			"partitions", "partitions/slot", "partitions/lease", "partitions/keyspace", "partitions/coordinator",
 			"wal", "wal/jetstream", "shipper", "embedded",
 		},
 		outside: []string{xSync, xSys},
@@ -45,10 +48,11 @@ var table = map[string]may{
 	"node/changes":  {ours: []string{"wal", "shipper"}, outside: []string{natsGo}},
 	"node/admin":    {outside: []string{"github.com/prometheus/client_golang"}},
 	"partitions": {
-		ours:    []string{"wal", "shipper", "partitions/keyspace", "partitions/slot"},
+		ours:    []string{"wal", "shipper", "partitions/keyspace", "partitions/slot", "partitions/lease"},
 		outside: []string{xSync, xSys},
 	},
-	"partitions/slot": {},
+	"partitions/slot":  {},
+	"partitions/lease": {}, // pure, and apart so that the coordinator's simulation runs the same rules as a partition
 	"partitions/keyspace": {
 		ours:    []string{"wal", "partitions/slot"}, // every row of the state begins with its slot
 		outside: []string{"github.com/cockroachdb/pebble/v2", xxhash},
@@ -59,10 +63,11 @@ var table = map[string]may{
 	"wal/waltest":            {ours: []string{"wal"}},
 	"shipper":                {ours: []string{"wal"}},
 	// embedded hands out connections inside the process, and a connection is nats.go's.
-	"embedded":  {outside: []string{"github.com/nats-io/nats-server/v2", natsGo}},
-	"e2e":       {outside: []string{xSync, xSys}},
-	"e2e/bench": {ours: []string{"e2e", "wal/jetstream", "embedded"}, outside: []string{natsGo}},
-	"e2e/style": {},
+	"embedded":    {outside: []string{"github.com/nats-io/nats-server/v2", natsGo}},
+	"e2e":         {outside: []string{xSync, xSys, goRedis, porcupine}},
+	"e2e/bench":   {ours: []string{"e2e", "wal/jetstream", "embedded"}, outside: []string{natsGo}},
+	"e2e/nemesis": {ours: []string{"e2e"}, outside: []string{porcupine, xSys}},
+	"e2e/style":   {},
 }
 
 // tested is what a package's tests may import beyond what the package itself may; it is never written.
@@ -73,7 +78,10 @@ var tested = map[string]may{
 	"node":          {ours: []string{"wal/waltest"}},
 	"cmd/shiplog":   {ours: []string{"wal/waltest"}},
 	"node/changes":  {ours: []string{"wal/waltest"}},
-	"node/commands": {ours: []string{"wal", "partitions/slot"}, outside: []string{"github.com/cockroachdb/pebble/v2"}},
+	"node/cluster":  {ours: []string{"embedded"}},
+	// the simulation of coordinator, lease and fence
+	"partitions/coordinator": {ours: []string{"wal", "wal/waltest", "partitions/lease"}},
+	"node/commands":          {ours: []string{"wal", "partitions/slot"}, outside: []string{"github.com/cockroachdb/pebble/v2"}},
 }
 
 func TestImports(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"shiplog/wal"
@@ -44,50 +45,41 @@ const (
 
 // StepDown asks the leader of the log's stream to give way to the server named to, or to any other if to is "". It returns when the
 // leader has agreed: another one leads some tens of milliseconds later, which need not be the one that was named if that is not fit.
-// That it leads already is no error. An append in flight is resolved as always. It takes two seconds at most.
+// That it leads already is no error. An append in flight is resolved as always.
 func (l *Log) StepDown(ctx context.Context, to string) error {
-	const pause = 20 * time.Millisecond
-	ctx, cancel := context.WithTimeout(ctx, requestWithin)
-	defer cancel()
-	request := []byte("{}")
-	if to != "" {
-		var err error
-		if request, err = json.Marshal(map[string]any{"placement": map[string]string{"preferred": to}}); err != nil {
-			return err
-		}
+	leader, err := l.Leader(ctx)
+	if err != nil || leader == to && to != "" {
+		return err
 	}
-	for {
-		leader, err := l.Leader(ctx)
-		if err == nil && (leader != to || to == "") {
-			err = l.askToStepDown(ctx, request)
-		}
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil || !unled(err) || !l.waited(pause) {
-			return fmt.Errorf("step down in favour of %q: %w", to, err)
-		}
-	}
+	return StepDown(ctx, l.nc, l.cfg.Partition, to)
 }
 
-// askToStepDown asks once.
-func (l *Log) askToStepDown(ctx context.Context, request []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, stepDownWithin)
+// StepDown is Log.StepDown for who has not opened the partition's log; nc is a connection to any server of the cluster. That to
+// leads already is an error here.
+func StepDown(ctx context.Context, nc *nats.Conn, partition int, to string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestWithin)
 	defer cancel()
-	answer, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN."+l.name, request)
+	request, err := json.Marshal(map[string]any{"placement": map[string]string{"preferred": to}})
 	if err != nil {
 		return err
+	}
+	if to == "" {
+		request = nil
+	}
+	answer, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN."+StreamName(partition), request)
+	if err != nil {
+		return fmt.Errorf("step down in favour of %q: %w", to, err)
 	}
 	var got struct {
 		Error   *natsjs.APIError
 		Success bool
 	}
 	if err := json.Unmarshal(answer.Data, &got); err != nil {
-		return err
+		return fmt.Errorf("step down in favour of %q: %w", to, err)
 	}
 	switch {
 	case got.Error != nil:
-		return got.Error
+		return fmt.Errorf("step down in favour of %q: %w", to, got.Error)
 	case !got.Success:
 		return errors.New("the stream's leader does not step down")
 	}

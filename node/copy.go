@@ -1,0 +1,254 @@
+package node
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"shiplog/partitions"
+	"shiplog/partitions/coordinator"
+	"shiplog/partitions/lease"
+	"shiplog/partitions/slot"
+	"shiplog/wal"
+	"shiplog/wal/jetstream"
+)
+
+// copyOf is this node's copy of one partition, from the moment on that the cluster map gives it one.
+type copyOf struct {
+	members   *members
+	number    int
+	slots     slot.Range
+	partition atomic.Pointer[partitions.Partition] // nil until its log and its state are open
+	serving   primaryView                          // the partition as the command layer has it while it leads
+	reading   replicaView                          // and while it does not
+	rate      rate
+	done      chan struct{} // closed when run has returned
+
+	mu  sync.Mutex
+	log *jetstream.Log
+	now *coordinator.Map // the newest map
+	why error            // it does not run
+}
+
+func newCopy(m *members, now *coordinator.Map, number int) *copyOf {
+	c := &copyOf{members: m, number: number, slots: now.Partitions[number].Slots, done: make(chan struct{}), now: now}
+	c.serving.copyOf, c.reading.copyOf = c, c
+	return c
+}
+
+// How long a copy that could not be opened waits before it tries again, and how long an append may stay unanswered before the log is asked.
+const (
+	openAgain = 200 * time.Millisecond
+	openFor   = 3 * time.Second // one try: then what the newest map says counts
+	ackWait   = 250 * time.Millisecond
+)
+
+// run opens the copy's log and state as soon as they can be, and follows or leads until ctx ends. What goes wrong is reported, and
+// concerns this partition only.
+func (c *copyOf) run(ctx context.Context) {
+	defer close(c.done)
+	for ctx.Err() == nil {
+		err := c.live(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		c.members.node.log.Error("a partition is not held here any more", "partition", c.number, "error", err)
+		c.fail(err)
+		if !curable(err) {
+			return
+		}
+		wait(ctx, openAgain)
+	}
+}
+
+// curable tells whether a copy that ended this way may begin again by itself.
+func curable(err error) bool {
+	return !errors.Is(err, partitions.ErrDiffers) && !errors.Is(err, partitions.ErrBehind)
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// live is one life of the copy: it opens, runs and closes it.
+func (c *copyOf) live(ctx context.Context) (err error) {
+	log, err := c.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	n := c.members.node
+	cfg := n.partitionConfig(c.number, len(c.newest().Partitions))
+	cfg.Log, cfg.Cluster, cfg.Store.Slots = log, c.membership(), c.slots
+	p, err := partitions.Open(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		c.partition.Store(nil)
+		err = errors.Join(err, p.Close())
+	}()
+	c.mu.Lock()
+	c.log, c.why = log, nil
+	c.mu.Unlock()
+	c.partition.Store(p)
+	c.follow(c.newest())
+	return p.Run(ctx)
+}
+
+// membership is what the partition has to know of being one of several copies.
+func (c *copyOf) membership() *partitions.Membership {
+	t := c.members.node.cfg.Cluster.Times
+	return &partitions.Membership{
+		Rules: lease.Rules{Length: t.Lease, Margin: t.LeaseMargin}, Clock: partitions.BootTime, MaxLag: t.ReplicaLag, Keep: c.keep,
+	}
+}
+
+// openLog opens the partition's log as soon as that can be done. Only who is named to lead a partition that nobody has led yet
+// makes one: a log that is missing otherwise is lost, not new.
+func (c *copyOf) openLog(ctx context.Context) (*jetstream.Log, error) {
+	for {
+		m := c.newest()
+		part := &m.Partitions[c.number]
+		cfg := c.members.node.logConfig(c.number)
+		cfg.Replicas, cfg.Tags, cfg.Server = len(part.Holders), []string{tagOf(c.number)}, c.members.self.Server
+		cfg.AckWait = ackWait
+		cfg.Existing = part.Epoch != 0 || part.Primary != c.members.self.ID
+		trying, end := context.WithTimeout(ctx, openFor)
+		log, err := jetstream.Open(trying, cfg)
+		end()
+		if err == nil {
+			return log, nil
+		}
+		c.fail(err)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if errors.Is(err, jetstream.ErrForeignStream) {
+			return nil, err
+		}
+		wait(ctx, openAgain)
+	}
+}
+
+// fail notes why the copy does not run.
+func (c *copyOf) fail(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.why = why
+}
+
+// newest returns the newest cluster map.
+func (c *copyOf) newest() *coordinator.Map {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// follow takes a cluster map, and tells the partition who shall lead.
+func (c *copyOf) follow(m *coordinator.Map) {
+	c.mu.Lock()
+	c.now = m
+	c.mu.Unlock()
+	if p := c.partition.Load(); p != nil {
+		part := &m.Partitions[c.number]
+		p.Name(partitions.Naming{Primary: nodeID(part.Primary), Term: part.Term})
+	}
+}
+
+// heardTail takes what the primary says of itself.
+func (c *copyOf) heardTail(r *coordinator.PartitionReport) {
+	if p := c.partition.Load(); p != nil {
+		p.HeardTail(wal.Seq(r.Tail))
+	}
+}
+
+// keep is how much of the log every copy has durably, as far as heartbeats say; 0 when somebody has not said it.
+func (c *copyOf) keep() wal.Seq {
+	view := c.members.agent.View()
+	least := ^uint64(0)
+	for _, holder := range c.newest().Partitions[c.number].Holders {
+		peer := view.Peer(holder)
+		if peer == nil {
+			return 0
+		}
+		parts := peer.Report.Partitions
+		i := slices.IndexFunc(parts, func(p coordinator.PartitionReport) bool { return p.Partition == c.number })
+		if i < 0 {
+			return 0
+		}
+		least = min(least, parts[i].Durable)
+	}
+	return wal.Seq(least)
+}
+
+func (c *copyOf) abandonLog() {
+	c.mu.Lock()
+	log := c.log
+	c.mu.Unlock()
+	if log != nil {
+		_ = log.Close()
+	}
+}
+
+// report is what the heartbeat says of this copy, and how many commands it has run.
+func (c *copyOf) report() (coordinator.PartitionReport, uint64) {
+	r := coordinator.PartitionReport{Partition: c.number, Role: coordinator.RoleReplica}
+	p := c.partition.Load()
+	if p == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		r.Role = coordinator.RoleSeeding // nothing of it can be used yet
+		if c.why != nil {
+			r.Why = c.why.Error()
+			if !curable(c.why) {
+				r.Role = coordinator.RoleStopped
+			}
+		}
+		return r, 0
+	}
+	b := p.Brief()
+	r.Role, r.Term, r.Epoch = roleOf(b.Standing.Role), b.Naming.Term, uint64(b.Standing.Epoch)
+	r.Applied, r.Durable, r.Tail, r.Stuck = uint64(b.Applied), uint64(b.Durable), uint64(b.Tail), b.Stuck
+	r.Keys, r.Load = b.Keys, c.rate.of(b.Commands)
+	r.StreamLeader = c.members.node.nats.LeadsStream(jetstream.StreamName(c.number))
+	if b.Why != nil {
+		r.Why = b.Why.Error()
+	}
+	return r, b.Commands
+}
+
+func roleOf(r partitions.Role) coordinator.Role {
+	switch r {
+	case partitions.Primary:
+		return coordinator.RolePrimary
+	case partitions.Promoted:
+		return coordinator.RolePromoted
+	case partitions.Handing:
+		return coordinator.RoleHanding
+	case partitions.Stopped:
+		return coordinator.RoleStopped
+	default:
+		return coordinator.RoleReplica
+	}
+}
+
+// nodeID is an identity as the log has it; all zero for what is none.
+func nodeID(id coordinator.NodeID) (n wal.NodeID) {
+	if len(id) != hex.EncodedLen(len(n)) {
+		return n
+	}
+	if _, err := hex.Decode(n[:], []byte(id)); err != nil {
+		return wal.NodeID{}
+	}
+	return n
+}

@@ -1,0 +1,351 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"shiplog/embedded"
+	"shiplog/node/cluster"
+	"shiplog/node/commands"
+	"shiplog/partitions"
+	"shiplog/partitions/coordinator"
+	"shiplog/wal/jetstream"
+)
+
+// How long a node that is told to stop waits for others to take over what it leads.
+const leaveWithin = 2500 * time.Millisecond
+
+// members holds those partitions that the cluster map gives this node, one copy of each.
+type members struct {
+	node    *Node
+	self    coordinator.Node
+	agent   *cluster.Agent
+	up      chan struct{} // closed when clients may come
+	leaving atomic.Bool
+	rate    rate
+
+	mu      sync.Mutex
+	copies  map[int]*copyOf
+	routes  []string // of the NATS server
+	routing atomic.Pointer[routing]
+	start   func(*copyOf) // set by run
+	ended   bool
+}
+
+func newMembers(n *Node) *members {
+	return &members{node: n, up: make(chan struct{}), copies: make(map[int]*copyOf)}
+}
+
+// clusterConfig is what the node's NATS server has to know of the cluster: whom it is told to join, and who was there last.
+func (n *Node) clusterConfig(known *coordinator.Map) *embedded.Cluster {
+	c := n.cfg
+	announced := c.Announced()
+	routes := slices.Clone(c.Cluster.Join)
+	if known != nil {
+		for i := range known.Nodes {
+			routes = append(routes, busAddress(&known.Nodes[i]))
+		}
+	}
+	return &embedded.Cluster{
+		Host: c.Net.Bind[0].Host, Port: int(c.BusPort()),
+		Advertise: net.JoinHostPort(announced.Host, strconv.Itoa(int(announced.BusPort))),
+		Routes:    routes, Secret: c.Cluster.Secret, Election: c.Cluster.Times.Election,
+	}
+}
+
+// busAddress is where a node is reached by other nodes.
+func busAddress(n *coordinator.Node) string { return net.JoinHostPort(n.Host, strconv.Itoa(n.BusPort)) }
+
+// open makes the node's part in the cluster. What the node knew of the cluster when it was last stopped holds until it hears more.
+func (m *members) open() error {
+	n, c := m.node, &m.node.cfg.Cluster
+	announced := n.cfg.Announced()
+	id := hex.EncodeToString(n.dir.NodeID[:])
+	m.self = coordinator.Node{
+		ID: coordinator.NodeID(id), Name: c.Name, Server: n.nats.Name(),
+		Host: announced.Host, Port: int(announced.Port), BusPort: int(announced.BusPort),
+	}
+	if m.self.Name == "" {
+		m.self.Name = id[:8]
+	}
+	known, err := n.dir.readMap()
+	if err != nil {
+		return err
+	}
+	m.routes = n.clusterConfig(known).Routes
+	m.agent = cluster.New(cluster.Config{
+		Connect: n.nats.Connect, Self: m.self, Leads: n.nats.LeadsMeta, Report: m.report, Settings: m.settings(),
+		Copies: int(min(c.Copies, 3)), Steer: m.steer, OnMap: m.follow, OnReport: m.hear,
+		Clock: partitions.BootTime, Every: c.Times.Heartbeat, Logger: n.log, Known: known,
+	})
+	m.routing.Store(newRouting(nil, nil))
+	if known != nil {
+		m.follow(known)
+	}
+	return nil
+}
+
+// settings are the coordinator's rules, as this node would apply them.
+func (m *members) settings() coordinator.Settings {
+	c := m.node.cfg
+	var identity [20]byte
+	rand.Read(identity[:]) // never fails
+	return coordinator.Settings{
+		SilentAfter: c.Cluster.Times.SilentAfter, StuckAfter: stuckAfter,
+		Expect: int(c.Cluster.Expect), Cluster: hex.EncodeToString(identity[:]),
+		Partitions: int(c.Partitions()), Copies: int(c.Cluster.Copies), FewerCopies: c.Cluster.FewerCopies,
+		Balance: c.Cluster.Rebalance, BalanceAfter: balanceAfter,
+	}
+}
+
+// When the coordinator replaces a primary whose log does not answer, and after how much quiet it moves one to spread them evenly.
+const (
+	stuckAfter   = 5 * time.Second
+	balanceAfter = 10 * time.Second
+)
+
+func (m *members) run(ctx, serving context.Context, g *errgroup.Group) {
+	g.Go(func() error {
+		background, end := context.WithCancelCause(context.WithoutCancel(ctx))
+		defer end(nil)
+		stop := context.AfterFunc(serving, func() { // the agent stays until every copy has ended
+			m.awaitEnds()
+			end(context.Cause(serving))
+		})
+		defer stop()
+		return m.agent.Run(background)
+	})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.start = func(c *copyOf) {
+		g.Go(func() error { c.run(serving); return nil })
+	}
+	for _, c := range m.copies {
+		m.start(c)
+	}
+	close(m.up)
+}
+
+func (m *members) ready() <-chan struct{} { return m.up }
+
+// leave lets others know that this node will stop, and waits until they lead what it leads, or there is nobody who could, or
+// for long enough.
+func (m *members) leave() {
+	m.leaving.Store(true)
+	deadline := time.NewTimer(leaveWithin)
+	defer deadline.Stop()
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
+	for m.leads() && m.succeeded() {
+		select {
+		case <-look.C:
+		case <-deadline.C:
+			return
+		}
+	}
+}
+
+// leads tells whether this node leads a partition or is about to hand one over.
+func (m *members) leads() bool {
+	for _, p := range m.held() {
+		if role := p.Standing().Role; role == partitions.Primary || role == partitions.Handing {
+			return true
+		}
+	}
+	return false
+}
+
+// succeeded tells whether there is another node that lives and stays.
+func (m *members) succeeded() bool {
+	reports := m.agent.View().Reports()
+	return slices.ContainsFunc(reports, func(r coordinator.Report) bool { return r.Node.ID != m.self.ID && !r.Leaving })
+}
+
+// awaitEnds blocks until every copy has ended.
+func (m *members) awaitEnds() {
+	m.mu.Lock()
+	m.ended = true // none is begun any more
+	m.mu.Unlock()
+	for _, c := range m.all() {
+		<-c.done
+	}
+}
+
+// all returns the copies in the order of their numbers.
+func (m *members) all() []*copyOf {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]*copyOf, 0, len(m.copies))
+	for _, c := range m.copies {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *copyOf) int { return a.number - b.number })
+	return all
+}
+
+func (m *members) held() []*partitions.Partition {
+	var open []*partitions.Partition
+	for _, c := range m.all() {
+		if p := c.partition.Load(); p != nil {
+			open = append(open, p)
+		}
+	}
+	return open
+}
+
+func (m *members) engine(base *engine) commands.Engine {
+	return &clusterEngine{engine: base, members: m}
+}
+
+func (m *members) abandonLog() {
+	for _, c := range m.all() {
+		c.abandonLog()
+	}
+}
+
+func (m *members) close() error { return nil } // each copy closes what it has opened when its run ends
+
+// follow takes a newer cluster map: it begins copies that this node shall hold, and passes on who shall lead. The agent calls it.
+func (m *members) follow(next *coordinator.Map) {
+	if err := m.node.dir.writeMap(next); err != nil {
+		m.node.log.Error("cannot keep the cluster map", "error", err)
+	}
+	var tags []string
+	for i := range next.Partitions {
+		if slices.Contains(next.Partitions[i].Holders, m.self.ID) {
+			tags = append(tags, tagOf(i))
+		}
+	}
+	for _, c := range m.take(next) {
+		c.follow(next)
+	}
+	if err := m.node.nats.SetTags(tags); err != nil {
+		m.node.log.Error("cannot say which partitions this node holds", "error", err)
+	}
+}
+
+// take begins the copies that this node shall hold by a newer map, and returns all that it holds.
+func (m *members) take(next *coordinator.Map) []*copyOf {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []*copyOf
+	for i := range next.Partitions {
+		if !slices.Contains(next.Partitions[i].Holders, m.self.ID) {
+			continue
+		}
+		c := m.copies[i]
+		if c == nil && !m.ended {
+			c = newCopy(m, next, i)
+			m.copies[i] = c
+			if m.start != nil {
+				m.start(c)
+			}
+		}
+		if c != nil {
+			all = append(all, c)
+		}
+	}
+	m.routing.Store(m.routing.Load().follow(next, m.copies))
+	return all
+}
+
+// tagOf marks the NATS servers that hold a partition.
+func tagOf(partition int) string { return "p" + strconv.Itoa(partition) }
+
+// hear takes a heartbeat. The agent calls it.
+func (m *members) hear(r coordinator.Report) {
+	routing := m.routing.Load()
+	for i := range r.Partitions {
+		p := &r.Partitions[i]
+		if p.Partition < 0 || p.Partition >= len(routing.leaders) {
+			continue
+		}
+		if p.Role == coordinator.RolePrimary {
+			routing.leaders[p.Partition].hear(&r.Node, p.Epoch)
+			if c := routing.copies[p.Partition]; c != nil && r.Node.ID != m.self.ID {
+				c.heardTail(p)
+			}
+		} else {
+			routing.leaders[p.Partition].notLeading(r.Node.ID, p.Epoch)
+		}
+	}
+}
+
+// steer asks the leader of a partition's stream to give way to a node.
+func (m *members) steer(ctx context.Context, partition int, to coordinator.Node) error {
+	nc, err := m.node.nats.Connect()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return jetstream.StepDown(ctx, nc, partition, to.Server)
+}
+
+// report is this node's heartbeat.
+func (m *members) report() coordinator.Report {
+	free, err := diskFree(m.node.dir.Path)
+	if err != nil {
+		free = 0
+	}
+	r := coordinator.Report{
+		Node: m.self, Run: m.node.commands.RunID(), Leaving: m.leaving.Load(), FreeDisk: uint64(free),
+		Coordinates: m.node.nats.LeadsMeta(),
+	}
+	if known := m.agent.Map(); known != nil {
+		r.Map, r.Cluster = known.Version, known.Cluster
+	}
+	total := uint64(0)
+	for _, c := range m.all() {
+		p, commands := c.report()
+		r.Partitions = append(r.Partitions, p)
+		total += commands
+	}
+	r.Load = m.rate.of(total)
+	return r
+}
+
+// rate makes a number of events a second out of their count.
+type rate struct {
+	mu    sync.Mutex
+	at    time.Time
+	count uint64
+	value float64
+}
+
+func (r *rate) of(count uint64) float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if passed := now.Sub(r.at); passed >= time.Second {
+		if !r.at.IsZero() && count >= r.count {
+			r.value = float64(count-r.count) / passed.Seconds()
+		}
+		r.at, r.count = now, count
+	}
+	return r.value
+}
+
+// wish asks the coordinator for something.
+func (m *members) wish(ctx context.Context, w coordinator.Wish) error {
+	ctx, cancel := context.WithTimeout(ctx, wishWithin)
+	defer cancel()
+	if err := m.agent.Wish(ctx, w); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("ERR no coordinator answers within %v: a majority of the nodes must be up and know each other", wishWithin)
+		}
+		return err
+	}
+	return nil
+}
+
+const wishWithin = 10 * time.Second

@@ -1,0 +1,79 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"shiplog/node/commands"
+	"shiplog/partitions"
+	"shiplog/wal/jetstream"
+)
+
+// holder is how a node holds partitions: one for itself, or those that a cluster gives it.
+type holder interface {
+	// open takes what can be taken before anything runs.
+	open() error
+	// run adds what has to run to g. It serves until serving ends; ctx is g's, and ends when the node is told to stop.
+	run(ctx, serving context.Context, g *errgroup.Group)
+	// ready is closed when clients may come.
+	ready() <-chan struct{}
+	// leave is called when the node is told to stop and still serves: others may be given what it leads. It returns soon.
+	leave()
+	// held returns the partitions whose state is open, in the order of their numbers.
+	held() []*partitions.Partition
+	// engine returns what the command layer works on.
+	engine(base *engine) commands.Engine
+	// abandonLog makes the outcome of every append known as unknown.
+	abandonLog()
+	// close closes states and logs after the end of run.
+	close() error
+}
+
+// solo holds all keys in one partition, without a rival.
+type solo struct {
+	node      *Node
+	wal       *jetstream.Log
+	partition *partitions.Partition
+}
+
+func (s *solo) open() (err error) {
+	n := s.node
+	s.wal, err = jetstream.Open(context.Background(), n.logConfig(0))
+	if err != nil {
+		return err
+	}
+	c := n.partitionConfig(0, 1)
+	c.Log = s.wal
+	s.partition, err = partitions.Open(c)
+	return err
+}
+
+func (s *solo) run(_, serving context.Context, g *errgroup.Group) {
+	g.Go(func() error { return s.partition.Run(serving) })
+}
+
+func (s *solo) ready() <-chan struct{} { return s.partition.Ready() }
+
+func (s *solo) leave() {}
+
+func (s *solo) held() []*partitions.Partition { return []*partitions.Partition{s.partition} }
+
+func (s *solo) engine(base *engine) commands.Engine {
+	base.all = []commands.Partition{lone{s.partition}}
+	return base
+}
+
+func (s *solo) abandonLog() { _ = s.wal.Close() }
+
+func (s *solo) close() error {
+	var errs []error
+	if s.partition != nil {
+		errs = append(errs, s.partition.Close())
+	}
+	if s.wal != nil {
+		errs = append(errs, s.wal.Close())
+	}
+	return errors.Join(errs...)
+}
