@@ -162,6 +162,8 @@ func (s *Server) SetTags(tags []string) error {
 
 // change changes what a running server can learn. If that fails everything is as before.
 func (s *Server) change(what string, how func(*Cluster)) error {
+	s.entering.Lock() // before mu, as those who enter do
+	defer s.entering.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -176,6 +178,9 @@ func (s *Server) change(what string, how func(*Cluster)) error {
 	how(&after)
 	if err := after.check(); err != nil {
 		return fmt.Errorf("set %s: %w", what, err)
+	}
+	if slices.Equal(before.Routes, after.Routes) && slices.Equal(before.Tags, after.Tags) {
+		return nil
 	}
 	s.cluster = &after
 	err := s.adopt(!slices.Equal(before.Routes, after.Routes))

@@ -16,6 +16,8 @@ const handshakeWithin = 5 * time.Second
 // Connect returns a new connection that may do everything in the account of the logs. It reconnects for
 // ever, also over Restart; the caller closes it.
 func (s *Server) Connect() (*nats.Conn, error) {
+	s.entering.RLock()
+	defer s.entering.RUnlock()
 	nc, err := nats.Connect("",
 		nats.InProcessServer(door{s}),
 		nats.UserInfo(s.user, s.password),
@@ -50,6 +52,8 @@ func (d door) InProcessConn() (net.Conn, error) {
 // with headers, without echo and verbose. The caller answers PING and closes it. It ends with the
 // server, also by Restart.
 func (s *Server) Dial() (net.Conn, error) {
+	s.entering.RLock()
+	defer s.entering.RUnlock()
 	conn, err := door{s}.InProcessConn()
 	if err != nil {
 		return nil, err

@@ -69,6 +69,9 @@ type Server struct {
 	system   string // the password of an account that nobody uses
 	synced   syncedFiles
 
+	// entering keeps greetings and reloads apart: who shows the password while users are read again is taken for a stranger.
+	entering sync.RWMutex
+
 	mu      sync.Mutex // guards the fields below
 	cluster *Cluster   // as it is now; nil: alone
 	current *server.Server
