@@ -10,12 +10,53 @@ import (
 
 const usage = `shiplog is a Redis-compatible server in which every write is an event in a durable log.
 
+  shiplog local                                   run a cluster of three nodes on this machine
   shiplog serve [FILE] [--directive value ...]    run a node
+  shiplog cluster create HOST:PORT ...            make a cluster of nodes that run
+  shiplog cluster info | nodes | partitions | check | failover
   shiplog log dump --dir DIR                      print the log of a node that is not running
   shiplog version
-  shiplog help [serve | log | directives]
+  shiplog help [local | serve | cluster | log | directives]
 
-Try:  shiplog serve --port 6379 --dir ./data
+Try:  shiplog local
+`
+
+const usageLocal = `shiplog local [--nodes N] [--base-port PORT] [--dir DIR] [--directive value ...]
+
+Runs a cluster on this machine, each node a process of its own, until SIGTERM or SIGINT; a second signal kills the
+nodes at once. Prints "cluster ready" when every node serves. The same DIR again continues the same cluster.
+
+  --nodes N          how many nodes (3); fewer than 3 have no automatic failover
+  --base-port PORT   the first node's port (7000); the others follow, ports between nodes are 10000 higher
+  --dir DIR          where the nodes keep their data and logs, and the cluster its secret (data/cluster)
+
+Every other directive is given to each node. "shiplog help directives" lists them.
+
+  shiplog local
+  shiplog local --nodes 5 --base-port 7100 --dir /tmp/five
+  shiplog local --partitions 4 --appendfsync everysec
+
+Exit code: 0 after a stop, 1 when it could not start, when every node ended by itself, or when nodes had to be killed,
+2 when the command line is wrong.
+`
+
+const usageCluster = `shiplog cluster create HOST:PORT ... [--partitions N] [--replicas N]
+shiplog cluster info | nodes | partitions | check [HOST:PORT] [--json]
+shiplog cluster failover PARTITION [--to NODE] [HOST:PORT]
+
+create makes a cluster of nodes that were started with cluster-enabled yes and without expect. The others ask the node at
+HOST:PORT (127.0.0.1:7000). All take --password P or --password-file FILE when the nodes have a password.
+
+  create        --partitions N (16) is for good; --replicas N is the number of copies in all, the primary's included (3)
+  info          the cluster in a few lines
+  nodes         every node, how many partitions it leads and follows
+  partitions    every partition: its slots, who leads it, how far each replica is
+  check         asks every node; exit code 1 when a partition has no primary that lives or fewer replicas than it should,
+                when a replica is more than a second behind, a node is silent, or nodes disagree about the map
+  failover      makes a replica of PARTITION its primary, without an error for any client: the one that is furthest, or
+                NODE: an address, a name, or how an identity begins
+
+Exit code: 0 when it is done or nothing is wrong, 1 otherwise, 2 when the command line is wrong.
 `
 
 const usageServe = `shiplog serve [FILE] [--directive value ...]
@@ -25,6 +66,7 @@ redis.conf is. What the command line says goes before what FILE says. "shiplog h
 
   shiplog serve                                    port 6379 on loopback, files in ./data
   shiplog serve --port 7000 --dir /var/lib/shiplog
+  shiplog serve --cluster-enabled yes --cluster-auth file:cluster.secret --join db2:16379
   shiplog serve /etc/shiplog.conf --appendfsync everysec
   shiplog serve --bind '*' --requirepass SECRET    an address beyond loopback needs a password
 
@@ -53,6 +95,10 @@ func help(w io.Writer, topics []string) error {
 		text = usage
 	case "serve":
 		text = usageServe
+	case "local":
+		text = usageLocal
+	case "cluster":
+		text = usageCluster
 	case "log":
 		text = usageLog
 	case "directives":

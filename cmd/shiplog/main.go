@@ -51,6 +51,10 @@ func dispatch(args []string, stdout, stderr io.Writer) error {
 	switch command {
 	case "serve":
 		return serve(rest, openNode, streams{stdout, stderr})
+	case "local":
+		return local(rest, streams{stdout, stderr})
+	case "cluster":
+		return clusterCommand(rest, stdout)
 	case "log":
 		return logCommand(rest, stdout)
 	case "version", "--version", "-v":

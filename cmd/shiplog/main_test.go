@@ -54,6 +54,8 @@ func TestHelp(t *testing.T) {
 		"serve --help":    "Exit code:",
 		"help serve":      "Exit code:",
 		"log --help":      "--partition N",
+		"local --help":    "--base-port PORT",
+		"help cluster":    "failover PARTITION",
 		"help directives": "appendfsync",
 		"version":         "shiplog " + node.Version + " (",
 	} {
@@ -116,6 +118,22 @@ ready to accept connections on 127.0.0.1:7000
 		}
 		if !strings.Contains(stderr, `level=notice msg=opening`) || strings.Contains(stderr, "not shown") {
 			t.Errorf("messages %q, want opening at level notice only", stderr)
+		}
+	}
+}
+
+func TestMode(t *testing.T) {
+	const cluster = "--cluster-enabled yes --cluster-auth 0123456789abcdef "
+	for args, want := range map[string]string{
+		"":                                 "mode: solo, one node with one partition",
+		cluster:                            "mode: cluster, other nodes on port 16379",
+		cluster + "--port 7000 --expect 3": "mode: cluster, other nodes on port 17000; with 3 nodes it creates a cluster of 16 partitions with 3 copies each",
+		cluster + "--partitions 4 --expect 2 --allow-fewer-replicas yes": "mode: cluster, other nodes on port 16379; with 2 nodes it creates " +
+			"a cluster of 4 partitions with 2 copies each; fewer than 3 copies: no automatic failover, the loss of a node stops " +
+			"its partitions until it is back",
+	} {
+		if got := mode(loaded(t, strings.Fields(args)...)); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", args, got, want)
 		}
 	}
 }

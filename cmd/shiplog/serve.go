@@ -58,9 +58,27 @@ func serve(args []string, open opener, to streams) error {
 // announce prints what was started and what it promises.
 func announce(w io.Writer, c *node.Config) {
 	fmt.Fprintln(w, version())
-	fmt.Fprintln(w, "mode: solo, one node with one partition")
+	fmt.Fprintln(w, mode(c))
 	fmt.Fprintf(w, "durability: appendfsync %s, %s\n", c.Log.Sync, c.Log.Sync.Promise())
 	fmt.Fprintf(w, "data directory: %s\n", c.Server.Dir)
+}
+
+// mode says what kind of node c describes.
+func mode(c *node.Config) string {
+	k := &c.Cluster
+	if !k.Enabled {
+		return "mode: solo, one node with one partition"
+	}
+	text := fmt.Sprintf("mode: cluster, other nodes on port %d", c.BusPort())
+	if k.Expect == 0 {
+		return text
+	}
+	copies := min(k.Expect, k.Copies)
+	text += fmt.Sprintf("; with %d nodes it creates a cluster of %d partitions with %d copies each", k.Expect, c.Partitions(), copies)
+	if copies < 3 {
+		text += "; fewer than 3 copies: no automatic failover, the loss of a node stops its partitions until it is back"
+	}
+	return text
 }
 
 // runUntilSignal runs n until SIGTERM, SIGINT, or its own end. After the first signal the next one has its

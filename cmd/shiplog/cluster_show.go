@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// table prints rows of words in columns.
+func table(w io.Writer, rows [][]any) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		words := make([]string, len(row))
+		for i, word := range row {
+			words[i] = fmt.Sprint(word)
+		}
+		fmt.Fprintln(t, strings.Join(words, "\t"))
+	}
+	return t.Flush()
+}
+
+// printJSON prints v for programs.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// info prints how the cluster is as a whole.
+func (o *operator) info(c clusterOptions) error {
+	v, err := o.view(c.addrs[0])
+	if err != nil {
+		return err
+	}
+	s := v.summary()
+	if c.json {
+		return printJSON(o.out, s)
+	}
+	return table(o.out, [][]any{
+		{"state", s.State}, {"nodes", s.Nodes}, {"nodes that failed", s.FailedNodes},
+		{"partitions", s.Partitions}, {"partitions without primary", s.Leaderless}, {"copies of each", s.Copies},
+	})
+}
+
+// clusterSummary is the cluster in a few numbers.
+type clusterSummary struct {
+	State       string `json:"state"`
+	Nodes       int    `json:"nodes"`
+	FailedNodes int    `json:"failedNodes"`
+	Partitions  int    `json:"partitions"`
+	Leaderless  int    `json:"partitionsWithoutPrimary"`
+	Copies      int    `json:"copies"`
+}
+
+func (v *clusterView) summary() clusterSummary {
+	s := clusterSummary{State: v.State, Nodes: len(v.Nodes), Partitions: len(v.Partitions), Copies: v.copies()}
+	for _, n := range v.Nodes {
+		if n.State == "failed" {
+			s.FailedNodes++
+		}
+	}
+	for _, p := range v.Partitions {
+		if !p.Primary.lives() {
+			s.Leaderless++
+		}
+	}
+	return s
+}
+
+// copies is how many copies the partitions have, the living and the others.
+func (v *clusterView) copies() int {
+	most := 0
+	for _, p := range v.Partitions {
+		most = max(most, len(p.all()))
+	}
+	return most
+}
+
+// nodes prints every node.
+func (o *operator) nodes(c clusterOptions) error {
+	v, err := o.view(c.addrs[0])
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return printJSON(o.out, v.Nodes)
+	}
+	rows := [][]any{{"NAME", "ADDRESS", "CLUSTER PORT", "STATE", "LEADS", "FOLLOWS", "ID"}}
+	for _, n := range v.Nodes {
+		rows = append(rows, []any{orDash(n.Name), n.Address, n.BusPort, n.State, n.Leads, n.Follows, n.ID})
+	}
+	return table(o.out, rows)
+}
+
+// partitions prints every partition.
+func (o *operator) partitions(c clusterOptions) error {
+	v, err := o.view(c.addrs[0])
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return printJSON(o.out, v.Partitions)
+	}
+	rows := [][]any{{"PARTITION", "SLOTS", "EPOCH", "PRIMARY", "APPLIED", "REPLICAS"}}
+	for _, p := range v.Partitions {
+		primary, applied := "none", int64(0)
+		if p.Primary != nil {
+			primary, applied = p.Primary.Address+unwell(p.Primary), p.Primary.Applied
+		}
+		var replicas []string
+		for i := range p.Replicas {
+			replicas = append(replicas, p.Replicas[i].standing())
+		}
+		rows = append(rows, []any{p.Number, p.Slots, p.Epoch, primary, applied, orDash(strings.Join(replicas, ", "))})
+	}
+	return table(o.out, rows)
+}
+
+// standing is a replica in a word or two.
+func (c *copyView) standing() string {
+	text := c.Address + unwell(c)
+	if c.Lag > 0 {
+		text += fmt.Sprintf(" (%d behind)", c.Lag)
+	}
+	return text
+}
+
+// unwell says how a copy is when it is not well.
+func unwell(c *copyView) string {
+	switch c.Health {
+	case "online":
+		return ""
+	case "fail":
+		return " (failed)"
+	default:
+		return " (" + c.Health + ")"
+	}
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
