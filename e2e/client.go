@@ -69,9 +69,12 @@ type Client struct {
 	r    *bufio.Reader
 }
 
-// Dial connects to a server. Nothing is sent.
-func Dial(addr string) (*Client, error) {
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+// Dial connects to a server within five seconds. Nothing is sent.
+func Dial(addr string) (*Client, error) { return DialTimeout(addr, 5*time.Second) }
+
+// DialTimeout connects to a server within limit. Nothing is sent.
+func DialTimeout(addr string, limit time.Duration) (*Client, error) {
+	conn, err := net.DialTimeout("tcp", addr, limit)
 	if err != nil {
 		return nil, err
 	}

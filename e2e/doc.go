@@ -7,6 +7,8 @@
 // It promises that what a Node starts dies with the test process, and it never imports the product's own packages:
 // what cannot be seen from outside is not tested here.
 //
+// Runs of a whole cluster under faults are in the package nemesis beneath.
+//
 // The environment steers the tests: SHIPLOG_LONG=1 runs the long forms, SHIPLOG_SEED=N replays a seed, and
 // SHIPLOG_E2E_SERVER="words of a command" puts another server in the binary's place, which is how the tests
 // themselves are tried.

@@ -16,18 +16,18 @@ import (
 // TestMain refuses to run without the programs that the tests compare with, rather than testing less.
 func TestMain(m *testing.M) {
 	if missing := missingPrograms(); len(missing) > 0 {
-		fmt.Fprintf(os.Stderr, "e2e needs %s: apt-get install redis-server redis-tools python3-redis e2fsprogs\n",
+		fmt.Fprintf(os.Stderr, "e2e needs %s: apt-get install redis-server redis-tools python3-redis e2fsprogs nodejs npm\n",
 			strings.Join(missing, ", "))
 		os.Exit(1)
 	}
-	sweepMounts()
+	Sweep()
 	code := m.Run()
-	_ = os.RemoveAll(scratch()) // best effort: it lies in the temporary directory
+	_ = os.RemoveAll(Scratch()) // best effort: it lies in the temporary directory
 	os.Exit(code)
 }
 
 func missingPrograms() (missing []string) {
-	for _, name := range []string{"redis-server", "redis-cli", "redis-benchmark", "mkfs.ext4", "mount"} {
+	for _, name := range []string{"redis-server", "redis-cli", "redis-benchmark", "mkfs.ext4", "mount", "node", "npm"} {
 		if _, err := exec.LookPath(name); err != nil {
 			missing = append(missing, name)
 		}
@@ -36,14 +36,6 @@ func missingPrograms() (missing []string) {
 		missing = append(missing, "python3-redis for /usr/bin/python3")
 	}
 	return missing
-}
-
-// scratchPrefix begins the name of everything that a run leaves outside its tests' own temporary directories.
-const scratchPrefix = "shiplog-e2e-"
-
-// scratch is this run's folder for what outlives one test.
-func scratch() string {
-	return filepath.Join(os.TempDir(), scratchPrefix+strconv.Itoa(os.Getpid()))
 }
 
 // underTest is the program under test, built once per run.
@@ -57,10 +49,10 @@ func underTest(t testing.TB) Program {
 }
 
 var built = sync.OnceValues(func() (Program, error) {
-	if err := os.MkdirAll(scratch(), 0o755); err != nil {
+	if err := os.MkdirAll(Scratch(), 0o755); err != nil {
 		return nil, err
 	}
-	return Build("..", filepath.Join(scratch(), "shiplog"))
+	return Build("..", filepath.Join(Scratch(), "shiplog"))
 })
 
 // startShiplog starts the server under test on an empty directory with appendfsync always, unless a directive

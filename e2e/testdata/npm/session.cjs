@@ -1,0 +1,57 @@
+// A session of a JavaScript cluster client: SET and GET, then, after a line on standard input, GET again.
+// Arguments: package, key, value, HOST:PORT of start-up nodes.
+const assert = require('node:assert')
+const readline = require('node:readline')
+const { setTimeout: sleep } = require('node:timers/promises')
+
+const [name, key, value, ...addresses] = process.argv.slice(2)
+const nodes = addresses.map(a => ({ host: a.slice(0, a.lastIndexOf(':')), port: Number(a.slice(a.lastIndexOf(':') + 1)) }))
+
+async function connect () {
+  if (name.startsWith('ioredis')) {
+    const { Cluster } = require(name)
+    const client = new Cluster(nodes)
+    client.on('error', () => {}) // a node that is gone; commands are tried elsewhere
+    return { client }
+  }
+  const client = require(name).createCluster({ rootNodes: nodes.map(socket => ({ socket })) })
+  client.on('error', () => {})
+  client.on('node-error', () => {})
+  await client.connect()
+  return { client }
+}
+
+// patiently gets again for 20 seconds, as an application does: by default ioredis gives a command up after 16 tries of
+// 100 ms, and node-redis 5 keeps commands for a node that is gone until it comes back, so that it takes a new client.
+async function patiently (connection) {
+  const end = Date.now() + 20000
+  for (;;) {
+    try {
+      return await Promise.race([connection.client.get(key), sleep(2000).then(() => { throw new Error('no answer within 2 s') })])
+    } catch (err) {
+      if (Date.now() > end) throw err
+      console.error(`again after: ${err.message}`)
+      await sleep(100)
+      if (name === 'redis5') connection = await connect().catch(() => connection)
+    }
+  }
+}
+
+async function main () {
+  const connection = await connect()
+  const { client } = connection
+  assert.equal(await client.set(key, value), 'OK')
+  assert.equal(await client.get(key), value)
+  const many = [...Array(200).keys()]
+  await Promise.all(many.map(i => client.set(`${key}:${i}`, String(i))))
+  assert.deepEqual(await Promise.all(many.map(i => client.get(`${key}:${i}`))), many.map(String))
+  console.log('set')
+  for await (const _ of readline.createInterface({ input: process.stdin })) break
+  console.log(await patiently(connection))
+  process.exit(0)
+}
+
+main().catch(err => {
+  console.error(err)
+  process.exit(1)
+})
