@@ -129,7 +129,9 @@ func (c *copyOf) openLog(ctx context.Context) (*jetstream.Log, error) {
 		if err == nil {
 			return log, nil
 		}
-		c.fail(err)
+		if c.fail(err) && !errors.Is(err, jetstream.ErrNoLog) { // its primary is about to make it
+			c.members.node.log.Warn("a partition's log is not open yet", "partition", c.number, "error", err)
+		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -140,11 +142,13 @@ func (c *copyOf) openLog(ctx context.Context) (*jetstream.Log, error) {
 	}
 }
 
-// fail notes why the copy does not run.
-func (c *copyOf) fail(why error) {
+// fail notes why the copy does not run, and tells whether that is news.
+func (c *copyOf) fail(why error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	news := c.why == nil || c.why.Error() != why.Error()
 	c.why = why
+	return news
 }
 
 // newest returns the newest cluster map.

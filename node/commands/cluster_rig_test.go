@@ -150,6 +150,8 @@ func (c *fakeCluster) Everywhere() []Partition {
 
 func (c *fakeCluster) Topology() *Topology { return c.topology }
 
+func (c *fakeCluster) Digest(int) (applied, digest uint64, err error) { return 7, 0xabc, c.refusal }
+
 func (c *fakeCluster) Slot(key []byte) int { return int(slot.Of(key)) }
 
 func (c *fakeCluster) CountKeysInSlot(at int) (int64, error) { return int64(at), c.refusal }

@@ -254,6 +254,16 @@ func TestClusterOperators(t *testing.T) {
 }
 
 // TestRoles shows the same node as one that leads, one that only follows and one that holds nothing.
+func TestDebugPartition(t *testing.T) {
+	r := newClusterRig(t, 1)
+	r.settings.values["enable-debug-command"] = "yes"
+	r.srv.Retune()
+	c := r.connect()
+	c.expect("debug partition 0", "+applied 7 digest 0000000000000abc", "debug partition x", "-ERR value is not an integer or out of range")
+	r.cluster.refusal = errors.New("ERR it is not here")
+	c.expect("debug partition 1", "-ERR it is not here")
+}
+
 func TestRoles(t *testing.T) {
 	r := newClusterRig(t, 1)
 	r.engine.facts.Log.LastSeq = 100

@@ -44,6 +44,8 @@ func debugCommand(s *Session, a Args) reply.Reply {
 		return debugSleep(s, a)
 	case is(a[1], "object") && (one || len(a) == 4):
 		return debugObject(s, a)
+	case is(a[1], "partition") && one && s.srv.cluster != nil:
+		return debugPartition(s, a[2])
 	case is(a[1], "set-active-expire") && one:
 		on, ok := parseInt(a[2])
 		if !ok {
@@ -69,6 +71,7 @@ func debugHelp() reply.Reply {
 		"DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
 		"ERROR <text>", "    Answer with an error of this text.",
 		"OBJECT <key>", "    Show how the key's value is stored.",
+		"PARTITION <number>", "    Show how far this node's copy of a partition has come, and a digest of what it holds.",
 		"PROTOCOL <type>", "    Answer with a value of a type of RESP.",
 		"SET-ACTIVE-EXPIRE <0|1>", "    Turn the removal of keys whose time is over off or on.",
 		"SLEEP <seconds>", "    Let this connection wait.",
@@ -90,6 +93,21 @@ func debugSleep(s *Session, a Args) reply.Reply {
 		defer stop()
 		<-ctx.Done()
 		return Result{Reply: reply.OK()}
+	})
+}
+
+// debugPartition tells how far this node's copy of a partition has come and what it holds, to compare copies.
+func debugPartition(s *Session, word []byte) reply.Reply {
+	number, ok := parseInt(word)
+	if !ok {
+		return reply.NotInteger()
+	}
+	return s.Later(func(context.Context) Result {
+		applied, digest, err := s.srv.cluster.Digest(int(number))
+		if err != nil {
+			return Result{Reply: reply.Error("ERR " + strings.TrimPrefix(err.Error(), "ERR "))}
+		}
+		return Result{Reply: reply.Status(fmt.Sprintf("applied %d digest %016x", applied, digest))}
 	})
 }
 

@@ -153,7 +153,17 @@ func (i *infoText) latencyStats() {
 	})
 }
 
-func (i *infoText) cluster() { i.field("cluster_enabled", i.srv.cluster != nil) }
+func (i *infoText) cluster() {
+	i.field("cluster_enabled", i.srv.cluster != nil)
+	if i.srv.cluster == nil {
+		return
+	}
+	t := i.srv.cluster.Topology()
+	i.field("shiplog_coordinator", t.Coordinator)
+	for j := range t.Ranges {
+		i.field(fmt.Sprintf("shiplog_stream_leader_%d", t.Ranges[j].Partition), t.Ranges[j].LogLeader)
+	}
+}
 
 func (i *infoText) keyspace() {
 	if k := i.facts.Keyspace; k.Keys > 0 {

@@ -24,6 +24,9 @@ type Cluster interface {
 	// Create makes a cluster of the nodes that know each other; 0 partitions or copies: as the settings say. copies
 	// counts the primaries too. It blocks.
 	Create(ctx context.Context, partitions, copies int) error
+	// Digest returns how many records of a partition this node has applied, and a checksum of the state after them. An error says
+	// that the partition is not held here. It reads the whole state.
+	Digest(partition int) (applied, digest uint64, err error)
 	// Slot returns the slot of a key. It keeps nothing of key and allocates nothing.
 	Slot(key []byte) int
 }
@@ -37,8 +40,10 @@ type Topology struct {
 	MyID    string
 	OK      bool   // every slot is served
 	Version uint64 // of the cluster map; 0: there is no cluster yet
-	Nodes   []TopologyNode
-	Ranges  []TopologyRange
+	// Coordinator is the id of the node that decides who leads; empty when it is not known.
+	Coordinator string
+	Nodes       []TopologyNode
+	Ranges      []TopologyRange
 }
 
 // TopologyNode is one node. Host and Port are where clients reach it.
@@ -60,6 +65,7 @@ type TopologyRange struct {
 	Partition   int
 	ShardID     string
 	Epoch       uint64
+	LogLeader   string // the id of the node whose copy of the log leads; empty when it is not known
 	Primary     int
 	Replicas    []int
 	Applied     []int64 // the newest record applied; nil: not known
