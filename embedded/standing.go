@@ -39,6 +39,13 @@ func (s *Server) LeadsStream(name string) bool {
 	return err == nil && (!current.JetStreamIsClustered() || current.JetStreamIsStreamLeader(logsAccount, name))
 }
 
+// HoldsAll says whether this server's copy of a stream holds all that is committed, as far as it knows: until it does, the loss of
+// another server may stop the stream. A lone server's does. It asks nobody.
+func (s *Server) HoldsAll(name string) bool {
+	current, err := s.server()
+	return err == nil && (!current.JetStreamIsClustered() || current.JetStreamIsStreamCurrent(logsAccount, name))
+}
+
 // Peers returns the other servers of the meta group as this one sees them; none if it is alone. Only the group's leader (LeadsMeta)
 // knows all of them and how far they are. It asks nobody.
 func (s *Server) Peers() []Peer {

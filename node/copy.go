@@ -207,6 +207,7 @@ func (c *copyOf) abandonLog() {
 // report is what the heartbeat says of this copy, and how many commands it has run.
 func (c *copyOf) report() (coordinator.PartitionReport, uint64) {
 	r := coordinator.PartitionReport{Partition: c.number, Role: coordinator.RoleReplica}
+	r.LogBehind = !c.members.node.nats.HoldsAll(jetstream.StreamName(c.number))
 	p := c.partition.Load()
 	if p == nil {
 		c.mu.Lock()

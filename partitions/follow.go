@@ -268,14 +268,25 @@ func (p *Partition) awaitTurn(ctx context.Context) error {
 	}
 }
 
-// end asks until it is told where the log ends. That is a hint: only the EPOCH record proves it.
+// How long a named node asks where the log ends, at a time and in all.
+const (
+	askFor   = 250 * time.Millisecond
+	askForIn = time.Second
+)
+
+// end asks where the log ends, but not for long: that is only a hint, and while the log has no leader nobody answers. Only the
+// EPOCH record proves where it ends.
 func (p *Partition) end(ctx context.Context) (wal.Seq, error) {
+	enough, cancel := context.WithTimeout(ctx, askForIn)
+	defer cancel()
 	for {
-		bounds, err := p.log.Bounds(ctx)
+		asking, cancel := context.WithTimeout(enough, askFor)
+		bounds, err := p.log.Bounds(asking)
+		cancel()
 		if err == nil {
 			return bounds.Last, nil
 		}
-		if !rest(ctx, askAgain) {
+		if !rest(enough, askAgain) {
 			return 0, context.Cause(ctx)
 		}
 	}

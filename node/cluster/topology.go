@@ -51,7 +51,7 @@ type TopologyCopy struct {
 	Role    coordinator.Role // empty: the node has said nothing about it
 	Applied uint64           // sequence of the newest record applied
 	Lag     uint64           // records between that and the end of the log, as far as anybody heard lately says
-	Loading bool             // it can serve neither reads nor writes yet
+	Loading bool             // it cannot serve yet, or not everything that is committed is in its copy of the log
 }
 
 // failedAfter is how many times the time after which a node is silent it may stay so before it counts as failed, whatever it led.
@@ -144,7 +144,7 @@ func (v View) ranged(m *coordinator.Map, p int, nodes []coordinator.Node) Topolo
 	for _, i := range append([]int{t.Primary}, t.Replicas...) {
 		c := TopologyCopy{Loading: true}
 		if r := v.copyOf(nodes[i].ID, p); r != nil {
-			c = TopologyCopy{Role: r.Role, Applied: r.Applied, Loading: r.Role != coordinator.RolePrimary && r.Role != coordinator.RoleReplica && r.Role != coordinator.RoleHanding}
+			c = TopologyCopy{Role: r.Role, Applied: r.Applied, Loading: isLoading(r)}
 			if !v.Silent(nodes[i].ID) {
 				end = max(end, r.Tail, r.Applied)
 			}
@@ -155,6 +155,17 @@ func (v View) ranged(m *coordinator.Map, p int, nodes []coordinator.Node) Topolo
 		t.Copies[i].Lag = end - min(end, t.Copies[i].Applied)
 	}
 	return t
+}
+
+// isLoading tells whether a copy is not yet one to count on.
+func isLoading(r *coordinator.PartitionReport) bool {
+	switch r.Role {
+	case coordinator.RolePrimary:
+		return false
+	case coordinator.RoleReplica, coordinator.RoleHanding:
+		return r.LogBehind
+	}
+	return true
 }
 
 // copyOf is what a node last said of a partition, nil if nothing.

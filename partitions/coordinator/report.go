@@ -33,14 +33,15 @@ type Report struct {
 type PartitionReport struct {
 	Partition    int           `json:"partition"`
 	Role         Role          `json:"role"`
-	Why          string        `json:"why,omitempty"` // it stopped
-	Term         uint64        `json:"term"`          // of the naming that it follows
-	Epoch        uint64        `json:"epoch"`         // of the newest record applied
-	Applied      uint64        `json:"applied"`       // sequence of the newest record applied
-	Durable      uint64        `json:"durable"`       // up to here the state is on its disk
-	Tail         uint64        `json:"tail"`          // a primary's newest acknowledged record
-	Stuck        time.Duration `json:"stuck"`         // age of a primary's oldest append without an outcome
-	StreamLeader bool          `json:"streamLeader"`  // this node leads the partition's stream
+	Why          string        `json:"why,omitempty"`       // it stopped
+	Term         uint64        `json:"term"`                // of the naming that it follows
+	Epoch        uint64        `json:"epoch"`               // of the newest record applied
+	Applied      uint64        `json:"applied"`             // sequence of the newest record applied
+	Durable      uint64        `json:"durable"`             // up to here the state is on its disk
+	Tail         uint64        `json:"tail"`                // a primary's newest acknowledged record
+	Stuck        time.Duration `json:"stuck"`               // age of a primary's oldest append without an outcome
+	StreamLeader bool          `json:"streamLeader"`        // this node leads the partition's stream
+	LogBehind    bool          `json:"logBehind,omitempty"` // this node's copy of the stream does not hold all that is committed, or it has none
 	Keys         int64         `json:"keys"`
 	Load         float64       `json:"load"` // commands a second, lately
 }
