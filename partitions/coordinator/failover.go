@@ -159,7 +159,7 @@ func (t *turn) whyNotLead(id NodeID, i int) string {
 		return "does not have the partition yet: try again"
 	case at.Role == RoleStopped:
 		return "has stopped the partition: " + at.Why
-	case at.Role == RoleSeeding:
+	case at.Role == RoleSeeding && t.current.Partitions[i].Epoch != 0: // before its first epoch there is nothing to be filled with
 		return "is still being filled: try again"
 	}
 	return ""
