@@ -9,7 +9,6 @@ import (
 	"shiplog/node/commands"
 	"shiplog/node/reply"
 	"shiplog/partitions"
-	"shiplog/partitions/coordinator"
 	"shiplog/partitions/keyspace"
 	"shiplog/partitions/slot"
 	"shiplog/wal"
@@ -64,8 +63,8 @@ func (e *clusterEngine) Route(row *commands.Row, a commands.Args, as commands.St
 			}
 		}
 	}
-	leader, changed := r.leaders[number].is()
-	if leader.ID != "" && leader.ID != e.members.self.ID && !e.members.agent.View().Silent(leader.ID) {
+	leader, changed := r.leaderOf(number, standing)
+	if leader.ID != "" && leader.ID != e.members.self.ID && !e.members.agent.Silent(leader.ID) {
 		moved := reply.Errorf("MOVED %d %s:%d", id, leader.Host, leader.Port)
 		return nil, &moved, nil
 	}
@@ -271,12 +270,11 @@ func (e *clusterEngine) ErrorReply(err error) (r reply.Reply, final bool) {
 	}
 	c := l.copyOf
 	routing := e.members.routing.Load()
-	leader, _ := routing.leaders[c.number].is()
-	if p := c.partition.Load(); p != nil && (leader.ID == "" || leader.ID == e.members.self.ID) {
-		if n := routing.nodes[coordinator.NodeID(fmt.Sprintf("%x", p.Standing().Leader))]; n != nil {
-			leader = *n
-		}
+	var standing *partitions.Standing
+	if p := c.partition.Load(); p != nil {
+		standing = p.Standing()
 	}
+	leader, _ := routing.leaderOf(uint16(c.number), standing)
 	if leader.ID == "" || leader.ID == e.members.self.ID {
 		return reply.Error(unserved), false
 	}

@@ -28,7 +28,7 @@ func clusterWords(line string) []string {
 func TestClusterDefaults(t *testing.T) {
 	c := mustLoad(t, clusterArgs("")...)
 	want := Cluster{Enabled: true, Auth: testSecret, Secret: testSecret, Copies: 3, Rebalance: true, FullCoverage: true}
-	want.Times = ClusterTimes{Lease: time.Second, LeaseMargin: 200 * time.Millisecond, Heartbeat: 200 * time.Millisecond,
+	want.Times = ClusterTimes{Lease: 500 * time.Millisecond, LeaseMargin: 100 * time.Millisecond, Heartbeat: 200 * time.Millisecond,
 		SilentAfter: time.Second, Hold: 2 * time.Second, Election: time.Second, ReplicaLag: time.Second}
 	if got := fmt.Sprintf("%+v", c.Cluster); got != fmt.Sprintf("%+v", want) {
 		t.Errorf("got  %s\nwant %+v", got, want)

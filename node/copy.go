@@ -102,7 +102,22 @@ func (c *copyOf) live(ctx context.Context) (err error) {
 	c.mu.Unlock()
 	c.partition.Store(p)
 	c.follow(c.newest())
+	told, ended := context.WithCancel(ctx)
+	defer ended()
+	go c.tell(told, p) // ends with this life
 	return p.Run(ctx)
+}
+
+// tell lets others know at once when the copy's role changes: commands wait for it.
+func (c *copyOf) tell(ctx context.Context, p *partitions.Partition) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.Standing().Changed():
+			c.members.agent.Beat()
+		}
+	}
 }
 
 // membership is what the partition has to know of being one of several copies.

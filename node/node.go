@@ -134,7 +134,7 @@ func (n *Node) partitionConfig(partition, of int) partitions.Config {
 		FlushEvery:  flushEvery(c.State.FlushEvery),
 		ExpireEvery: time.Second / time.Duration(max(1, c.Server.Hz)),
 		Retention:   partitions.Retention{Age: c.Log.Retention, Bytes: uint64(c.Log.RetentionBytes) / uint64(share)},
-		Event:       n.event,
+		Event:       func(e partitions.Event) { n.event(partition, e) },
 	}
 }
 
@@ -174,12 +174,15 @@ func (n *Node) touched(key []byte, origin uint64) {
 }
 
 // event tells operators what a partition has to say.
-func (n *Node) event(e partitions.Event) {
-	if e.Err != nil {
-		n.log.Error(e.Text, "error", e.Err)
-		return
+func (n *Node) event(partition int, e partitions.Event) {
+	switch {
+	case e.Err != nil:
+		n.log.Error(e.Text, "partition", partition, "error", e.Err)
+	case e.Usual:
+		n.log.Info(e.Text, "partition", partition)
+	default:
+		n.log.Warn(e.Text, "partition", partition)
 	}
-	n.log.Warn(e.Text)
 }
 
 // Ready is closed when the node accepts connections.

@@ -1,10 +1,13 @@
 package node
 
 import (
+	"encoding/hex"
 	"sync"
 
+	"shiplog/partitions"
 	"shiplog/partitions/coordinator"
 	"shiplog/partitions/slot"
+	"shiplog/wal"
 )
 
 // routing is what a command's slot leads to: this node's copy of the partition, or who leads it. Its tables never change; what
@@ -45,6 +48,22 @@ func (r *routing) follow(m *coordinator.Map, copies map[int]*copyOf) *routing {
 		next.nodes[m.Nodes[i].ID] = &m.Nodes[i]
 	}
 	return next
+}
+
+// leaderOf returns who leads a partition, the zero Node if that is not known, and a channel that is closed when heartbeats say otherwise.
+// standing is how this node's copy stands, nil without one: it may have seen in the log who leads before a heartbeat says so.
+func (r *routing) leaderOf(partition uint16, standing *partitions.Standing) (coordinator.Node, <-chan struct{}) {
+	leader, epoch, changed := r.leaders[partition].is()
+	if standing == nil || standing.Role != partitions.Replica || standing.Leader == (wal.NodeID{}) {
+		return leader, changed
+	}
+	if leader.ID != "" && uint64(standing.Epoch) <= epoch {
+		return leader, changed
+	}
+	if n := r.nodes[coordinator.NodeID(hex.EncodeToString(standing.Leader[:]))]; n != nil && uint64(standing.Epoch) > epoch {
+		leader = *n
+	}
+	return leader, changed
 }
 
 // leader is who leads a partition, as far as heartbeats say.
@@ -95,12 +114,13 @@ func (l *leader) change() {
 	l.changed = make(chan struct{})
 }
 
-// is returns who leads, or the zero Node while the map has named another one, and a channel that is closed when that changes.
-func (l *leader) is() (n coordinator.Node, changed <-chan struct{}) {
+// is returns who leads in which epoch, or the zero Node while the map has named another one, and a channel that is closed when that
+// changes.
+func (l *leader) is() (n coordinator.Node, epoch uint64, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.node.ID == l.named {
 		n = l.node
 	}
-	return n, l.changed
+	return n, l.epoch, l.changed
 }

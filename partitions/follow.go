@@ -42,8 +42,10 @@ func (p *Partition) follow(ctx context.Context) error {
 		if !errors.Is(err, errMayLead) {
 			return err
 		}
+		ready := p.cfg.Now()
 		err = p.lead(ctx, f.at, f.at.Seq == 0)
 		if err == nil {
+			p.tellLed(ready)
 			return nil
 		}
 		if !errors.Is(err, wal.ErrFenced) && !errors.Is(err, wal.ErrFull) {
@@ -51,6 +53,16 @@ func (p *Partition) follow(ctx context.Context) error {
 		}
 		p.doubt() // the log is longer than it seemed
 	}
+}
+
+// tellLed tells operators how long it took to become primary: until this node was ready, and until the log had taken its EPOCH record.
+func (p *Partition) tellLed(ready time.Time) {
+	p.mu.Lock()
+	named, epoch := p.promoted, p.tail.Epoch
+	p.mu.Unlock()
+	now := p.cfg.Now()
+	p.cfg.Event(Event{Usual: true, Text: fmt.Sprintf("primary in epoch %d, %v after it was named: %v for the end of the log and of the old lease, %v for the EPOCH record",
+		epoch, now.Sub(named).Round(time.Millisecond), ready.Sub(named).Round(time.Millisecond), now.Sub(ready).Round(time.Millisecond))})
 }
 
 // enter compares the state with the log (I9) and finds out who wrote what it holds last.
@@ -239,6 +251,9 @@ func (p *Partition) notPromoted(err error) {
 // error when this node is named no more, or ctx ends.
 func (p *Partition) awaitTurn(ctx context.Context) error {
 	p.mu.Lock()
+	if p.standing.Load().Role != Promoted {
+		p.promoted = p.cfg.Now()
+	}
 	p.stand(Standing{Role: Promoted, Epoch: p.follows.Epoch})
 	p.mu.Unlock()
 	end, err := p.end(ctx)

@@ -51,8 +51,9 @@ type Config struct {
 
 // Event is something that happened in a partition and that operators should know.
 type Event struct {
-	Text string
-	Err  error
+	Text  string
+	Err   error
+	Usual bool // nothing is wrong
 }
 
 // Partition is one partition of this node: as its primary, or, in a cluster, as a replica that may become it. Its

@@ -83,8 +83,9 @@ type Naming struct {
 // tenure is what concerns being primary or becoming it.
 type tenure struct {
 	naming    Naming
-	ledBy     uint64 // the term of the naming by which this node began to lead
-	spent     bool   // that is the newest naming, and another primary has ended it: it takes a newer one, or a hand-over, to lead again
+	promoted  time.Time // when this node began to try
+	ledBy     uint64    // the term of the naming by which this node began to lead
+	spent     bool      // that is the newest naming, and another primary has ended it: it takes a newer one, or a hand-over, to lead again
 	held      lease.Held
 	leaseFrom time.Duration // the newest record left
 	heir      lease.Heir

@@ -30,6 +30,7 @@ type Agent struct {
 	own     chan coordinator.Report // from the goroutine that sends to the one that hears
 	news    chan struct{}           // newest is newer than what OnMap got
 	reread  chan struct{}           // somebody knows a newer map
+	soon    chan struct{}           // a heartbeat is wanted
 
 	complained struct{ heartbeat, foreign, twin, read, send, widen, absent seldom }
 
@@ -52,7 +53,7 @@ func New(cfg Config) *Agent {
 	a := &Agent{
 		cfg: cfg, clock: cfg.Clock, log: cfg.Logger,
 		connected: make(chan struct{}), stopped: make(chan struct{}),
-		own: make(chan coordinator.Report, 1), news: make(chan struct{}, 1), reread: make(chan struct{}, 1),
+		own: make(chan coordinator.Report, 1), news: make(chan struct{}, 1), reread: make(chan struct{}, 1), soon: make(chan struct{}, 1),
 	}
 	now := a.clock()
 	self := coordinator.Report{Node: cfg.Self}

@@ -12,6 +12,9 @@ import (
 
 const beatSubject = "shiplog.heartbeat"
 
+// Beat has a heartbeat sent at once, because something has changed that others wait for. It does not block.
+func (a *Agent) Beat() { signal(a.soon) }
+
 // beat sends heartbeats. This node hears its own without the network.
 func (a *Agent) beat(ctx context.Context) {
 	tick := time.NewTicker(a.cfg.Every)
@@ -29,6 +32,7 @@ func (a *Agent) beat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-a.soon:
 		}
 	}
 }
