@@ -44,7 +44,7 @@ type Announce struct {
 	BusPort int64
 }
 
-// ClusterTimes are the intervals of a cluster. Lease and LeaseMargin must be the same on every node.
+// ClusterTimes are the intervals of a cluster. Lease and LeaseMargin are what it is created with; the cluster map keeps them.
 type ClusterTimes struct {
 	Lease       time.Duration // how long a primary may answer reads after its last acknowledged append was sent
 	LeaseMargin time.Duration // what an heir waits beyond that

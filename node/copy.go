@@ -123,8 +123,12 @@ func (c *copyOf) tell(ctx context.Context, p *partitions.Partition) {
 // membership is what the partition has to know of being one of several copies.
 func (c *copyOf) membership() *partitions.Membership {
 	t := c.members.node.cfg.Cluster.Times
+	rules := lease.Rules{Length: t.Lease, Margin: t.LeaseMargin}
+	if agreed := c.newest().Lease; agreed.Length > 0 {
+		rules = lease.Rules(agreed)
+	}
 	return &partitions.Membership{
-		Rules: lease.Rules{Length: t.Lease, Margin: t.LeaseMargin}, Clock: partitions.BootTime, MaxLag: t.ReplicaLag, Keep: c.keep,
+		Rules: rules, Clock: partitions.BootTime, MaxLag: t.ReplicaLag, Keep: c.keep,
 	}
 }
 

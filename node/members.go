@@ -104,6 +104,7 @@ func (m *members) settings() coordinator.Settings {
 		SilentAfter: c.Cluster.Times.SilentAfter, StuckAfter: stuckAfter,
 		Expect: int(c.Cluster.Expect), Cluster: hex.EncodeToString(identity[:]),
 		Partitions: int(c.Partitions()), Copies: int(c.Cluster.Copies), FewerCopies: c.Cluster.FewerCopies,
+		Lease:   coordinator.Lease{Length: c.Cluster.Times.Lease, Margin: c.Cluster.Times.LeaseMargin},
 		Balance: c.Cluster.Rebalance, BalanceAfter: balanceAfter,
 	}
 }

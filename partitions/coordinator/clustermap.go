@@ -1,6 +1,10 @@
 package coordinator
 
-import "shiplog/partitions/slot"
+import (
+	"time"
+
+	"shiplog/partitions/slot"
+)
 
 // NodeID is a node's identity: 40 hexadecimal digits, as CLUSTER MYID shows it. Ties go to the lowest.
 type NodeID string
@@ -8,11 +12,20 @@ type NodeID string
 // Map is the cluster map: who is in the cluster, which node holds which partition and who is to lead it. It is one
 // versioned value, stored by compare-and-set; a Map that was given away is never changed.
 type Map struct {
-	Version    uint64      `json:"version"` // raised by one with every change; the first is 1
-	Cluster    string      `json:"cluster"` // the cluster's identity, 40 hexadecimal digits, never changed
-	Copies     int         `json:"copies"`  // of each partition in all, the primary's included
-	Nodes      []Node      `json:"nodes"`   // in the order of their identities
+	Version uint64 `json:"version"` // raised by one with every change; the first is 1
+	Cluster string `json:"cluster"` // the cluster's identity, 40 hexadecimal digits, never changed
+	Copies  int    `json:"copies"`  // of each partition in all, the primary's included
+	// Lease is how long a primary may answer reads, and an heir must wait: one value for all nodes, given when the cluster is
+	// created, since an heir that goes by a shorter lease than the primary would let stale reads through.
+	Lease      Lease       `json:"lease,omitzero"`
+	Nodes      []Node      `json:"nodes"` // in the order of their identities
 	Partitions []Partition `json:"partitions"`
+}
+
+// Lease is the length of a lease, and what an heir waits beyond it, in nanoseconds. The zero Lease says nothing.
+type Lease struct {
+	Length time.Duration `json:"length"`
+	Margin time.Duration `json:"margin"`
 }
 
 // Node is one member of the cluster. Host and the ports are where clients and other nodes reach it.

@@ -57,7 +57,7 @@ func (t *turn) create(w Wish) (refusal string) {
 	if len(nodes) == 2 {
 		t.note("a cluster of two nodes has no automatic failover: it takes a majority, and of two that is both")
 	}
-	t.draft = &Map{Version: 1, Cluster: w.Cluster, Copies: min(w.Copies, len(nodes)), Nodes: nodes}
+	t.draft = &Map{Version: 1, Cluster: w.Cluster, Copies: min(w.Copies, len(nodes)), Lease: t.settings.Lease, Nodes: nodes}
 	t.draft.Partitions = place(nodes, w.Partitions, t.draft.Copies)
 	return ""
 }

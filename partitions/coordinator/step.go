@@ -89,6 +89,7 @@ type Settings struct {
 	Partitions   int           // 16
 	Copies       int           // 3
 	FewerCopies  bool          // create it also with fewer nodes than copies
+	Lease        Lease         // that it is created with
 	Balance      bool          // move primaries until their counts differ by at most one
 	BalanceAfter time.Duration // when all has been quiet for so long; 10 s
 }
