@@ -42,10 +42,11 @@ func stockTimers() timers {
 	return timers{min: 4 * time.Second, max: 9 * time.Second, heartbeat: time.Second, lostQuorum: 10 * time.Second, checkQuorum: 10 * time.Second}
 }
 
-// timersFor keeps the relations of the server's own timers: four heartbeats are lost before a follower
-// stands for election, and a leader without a quorum gives up after its followers did.
+// timersFor nearly keeps the relations of the server's own timers: three heartbeats are lost before a follower
+// stands for election, where the server loses four, since a node of many partitions sends one for each; and a leader without a
+// quorum gives up after its followers did.
 func timersFor(shortest time.Duration) timers {
-	return timers{min: shortest, max: 2 * shortest, heartbeat: shortest / 4, lostQuorum: 5 * shortest / 2, checkQuorum: shortest}
+	return timers{min: shortest, max: 2 * shortest, heartbeat: shortest / 3, lostQuorum: 5 * shortest / 2, checkQuorum: shortest}
 }
 
 func timersInForce() timers {

@@ -30,6 +30,9 @@ const logsAccount = "LOGS"
 // listen.
 func (s *Server) options() (*server.Options, error) {
 	interval, err := s.cfg.Sync.interval()
+	if bug("default-sync") {
+		interval = "2m"
+	}
 	if err != nil {
 		return nil, err
 	}

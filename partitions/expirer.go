@@ -23,7 +23,7 @@ func (p *Partition) expirer(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if p.keepExpired.Load() {
+		if p.keepExpired.Load() || !p.anyExpires() {
 			continue
 		}
 		next, err := p.expire(ctx, place)
@@ -32,6 +32,13 @@ func (p *Partition) expirer(ctx context.Context) error {
 		}
 		place = next
 	}
+}
+
+// anyExpires tells whether there is a key with a deadline.
+func (p *Partition) anyExpires() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.serving && p.store.View(p.now()).Volatile() > 0
 }
 
 // SetActiveExpire turns the removal of expired keys on or off. They are hidden in any case.
