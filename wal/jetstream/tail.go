@@ -169,7 +169,7 @@ func (l *Log) deliver(w *wire, sid uint64, next *wal.Seq, fn func(wal.Seq, []byt
 	var f frame
 	silence := silentBeats * l.heartbeat()
 	for {
-		if w.in.Buffered() == 0 {
+		if w.waits() {
 			if w.conn.SetReadDeadline(time.Now().Add(silence)) != nil {
 				return errAgain
 			}

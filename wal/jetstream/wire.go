@@ -133,6 +133,9 @@ func (w *wire) next(f *frame) error {
 	}
 }
 
+// waits says whether next will have to wait for the server: nothing is buffered but what is left of the frame before.
+func (w *wire) waits() bool { return w.in.Buffered() <= w.consume }
+
 func (w *wire) pong() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
