@@ -128,7 +128,7 @@ func (c *copyOf) membership() *partitions.Membership {
 		rules = lease.Rules(agreed)
 	}
 	return &partitions.Membership{
-		Rules: rules, Clock: partitions.BootTime, MaxLag: t.ReplicaLag, Keep: c.keep,
+		Rules: rules, Clock: c.members.clock, MaxLag: t.ReplicaLag, Keep: c.keep,
 	}
 }
 

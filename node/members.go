@@ -30,6 +30,7 @@ type members struct {
 	node    *Node
 	self    coordinator.Node
 	agent   *cluster.Agent
+	clock   func() time.Duration
 	up      chan struct{} // closed when clients may come
 	leaving atomic.Bool
 	rate    rate
@@ -43,7 +44,7 @@ type members struct {
 }
 
 func newMembers(n *Node) *members {
-	return &members{node: n, up: make(chan struct{}), copies: make(map[int]*copyOf)}
+	return &members{node: n, clock: partitions.BootClock(), up: make(chan struct{}), copies: make(map[int]*copyOf)}
 }
 
 // clusterConfig is what the node's NATS server has to know of the cluster: whom it is told to join, and who was there last.
@@ -86,7 +87,7 @@ func (m *members) open() error {
 	m.agent = cluster.New(cluster.Config{
 		Connect: n.nats.Connect, Self: m.self, Leads: n.nats.LeadsMeta, Report: m.report, Settings: m.settings(),
 		Copies: int(min(c.Copies, 3)), Steer: m.steer, OnMap: m.follow, OnReport: m.hear,
-		Clock: partitions.BootTime, Every: c.Times.Heartbeat, Logger: n.log, Known: known,
+		Clock: m.clock, Every: c.Times.Heartbeat, Logger: n.log, Known: known,
 	})
 	m.routing.Store(newRouting(nil, nil))
 	if known != nil {

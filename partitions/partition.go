@@ -1,6 +1,7 @@
 package partitions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,7 +157,7 @@ func (c *Config) setDefaults() {
 	if m := c.Cluster; m != nil {
 		setDefault(&m.MaxLag, time.Second)
 		if m.Clock == nil {
-			m.Clock = BootTime
+			m.Clock = BootClock()
 		}
 	}
 	if c.Event == nil {
@@ -197,6 +198,11 @@ func (p *Partition) read(r Reader) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
+	if bug("lease-before-read") {
+		c := p.proven(0)
+		r.Read(v)
+		return cmp.Or(c, p.commitOf(v.Seen())), v.Err()
+	}
 	v.Probe()
 	r.Read(v)
 	if cold := v.Cold(); len(cold) > 0 {
@@ -213,6 +219,10 @@ func (p *Partition) read(r Reader) (*Commit, error) {
 	}
 	v.Count()
 	p.commands++
+	failpoint("after-read")
+	if bug("dirty-read") {
+		return nil, nil
+	}
 	return p.proven(v.Seen()), nil
 }
 

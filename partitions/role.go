@@ -157,6 +157,9 @@ func (p *Partition) clock() time.Duration {
 // renew takes note that a record was acknowledged: the lease counts from before it was sent (I6).
 func (p *Partition) renew() {
 	if m := p.cfg.Cluster; m != nil {
+		if bug("lease-ignores-pause") {
+			p.leaseFrom = p.clock()
+		}
 		p.held.Renew(m.Rules, p.leaseFrom)
 	}
 }
@@ -170,7 +173,7 @@ func (p *Partition) proven(number uint64) *Commit {
 		return p.commitOf(number)
 	}
 	left := p.held.Remaining(m.Clock())
-	if left < m.Rules.Length/2 && p.flight == nil {
+	if left < m.Rules.Length/3 && p.flight == nil {
 		p.open.barrier = true
 	}
 	if left <= 0 {
