@@ -29,7 +29,7 @@ func clusterPictureRows() []Row {
 			Tips:       varies,
 			History:    []Change{{"4.0.0", "Added node IDs."}, {"7.0.0", "Added additional networking metadata field."}},
 			Deprecated: Deprecation{"7.0.0", "`CLUSTER SHARDS`"},
-			Session:    pictured(clusterSlots)},
+			Session:    clustered(clusterSlots)},
 		{Name: "cluster|shards", Since: "7.0.0", Arity: 2, Flags: FlagStale,
 			Summary:    "Get array of cluster slots to node mappings",
 			Complexity: "O(N) where N is the total number of cluster nodes",
@@ -187,26 +187,25 @@ func unknownNode(id []byte) reply.Reply {
 
 // CLUSTER SLOTS
 //
-// Each node leads some ranges and follows in others, and redis-py believes for ever what a node was when the reply first named
-// it: what goes to all primaries (FLUSHALL, DBSIZE, SCAN) would miss a node that it met as a replica. So a node that leads
-// anything is shown as a replica only behind the first range that it leads.
-func clusterSlots(t *Topology, _ Args) reply.Reply {
+// Replicas are named to connections that have said READONLY; others learn where to send what. Every node leads some ranges and
+// follows in others, and a client that takes a replica to be nothing else loses the node: redis-py turns a primary into a replica
+// when it is redirected to one that it knew as a replica of the same slot, and then leaves out what else it leads in SCAN and
+// FLUSHALL; ioredis may read from a replica although nobody asked it to.
+func clusterSlots(s *Session, c Cluster, _ Args) reply.Reply {
+	t := c.Topology()
 	var entries []reply.Reply
 	var last []int // the nodes of the newest entry
 	end := -1      // and its last slot
-	leads, met := t.leading(), make(map[int]bool)
+	shown := t.primaries
+	if s.standing.Readonly {
+		shown = t.places()
+	}
 	for i := range t.Ranges {
 		r := &t.Ranges[i]
 		if r.Primary < 0 {
 			continue
 		}
-		met[r.Primary] = true
-		nodes := []int{r.Primary}
-		for _, c := range r.copies()[1:] {
-			if (met[c.node] || !leads[c.node]) && !t.Nodes[c.node].Failed { // Redis leaves out replicas that have failed too
-				nodes = append(nodes, c.node)
-			}
-		}
+		nodes := shown(r)
 		if end+1 == r.First && slices.Equal(last, nodes) {
 			entries[len(entries)-1].Elems[1] = reply.Int(int64(r.Last))
 			end = r.Last
@@ -221,13 +220,35 @@ func clusterSlots(t *Topology, _ Args) reply.Reply {
 	return reply.Array(entries...)
 }
 
-// leading returns the nodes that lead a range.
-func (t *Topology) leading() map[int]bool {
-	leads := make(map[int]bool)
+// primaries shows a range by its primary only.
+func (t *Topology) primaries(r *TopologyRange) []int { return []int{r.Primary} }
+
+// places returns what shows one range after another by its primary and its replicas, in a way that redis-py can read from
+// them: it believes what a node was when it was named first, so one that leads anything must not be named as a replica
+// before; and it counts round all ranges of a primary with one counter, so they must name equally many nodes. A place that
+// would break this, or whose node has failed, is the primary's.
+func (t *Topology) places() func(r *TopologyRange) []int {
+	width := make(map[int]int)
 	for i := range t.Ranges {
-		leads[t.Ranges[i].Primary] = true
+		r := &t.Ranges[i]
+		width[r.Primary] = max(width[r.Primary], 1+len(r.Replicas))
 	}
-	return leads
+	met := make(map[int]bool)
+	return func(r *TopologyRange) []int {
+		met[r.Primary] = true
+		nodes := []int{r.Primary}
+		for _, c := range r.copies()[1:] {
+			_, leads := width[c.node]
+			if t.Nodes[c.node].Failed || leads && !met[c.node] {
+				c.node = r.Primary
+			}
+			nodes = append(nodes, c.node)
+		}
+		for len(nodes) < width[r.Primary] {
+			nodes = append(nodes, r.Primary)
+		}
+		return nodes
+	}
 }
 
 // address is the node as CLUSTER SLOTS shows it.

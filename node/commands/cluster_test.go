@@ -15,6 +15,7 @@ import (
 func TestClusterAsRedis(t *testing.T) {
 	c := newClusterRig(t, 3).connect()
 	c.do("hello 3")
+	c.do("readonly") // replicas are not named to others, on purpose
 	commands, want := captured(t, "cluster.txt")
 	if len(commands) < 45 {
 		t.Fatalf("only %d commands", len(commands))
@@ -89,9 +90,15 @@ func TestClusterPictureOfNodesThatLeadAndFollow(t *testing.T) {
 	c := r.connect()
 	a, b, d := "[127.0.0.1 7914 "+nodeA+" {}]", "[127.0.0.1 7912 "+nodeB+" {}]", "[127.0.0.1 7911 "+nodeC+" {}]"
 	c.expect(
-		"cluster slots", "[[0 8191 "+b+" "+d+"] [8192 12287 "+a+" "+b+" "+d+"] [12288 16383 "+b+" "+a+" "+d+"]]",
+		"cluster slots", "[[0 8191 "+b+"] [8192 12287 "+a+"] [12288 16383 "+b+"]]",
+		"readonly", "+OK",
+		"cluster slots", "[[0 8191 "+b+" "+b+" "+d+"] [8192 12287 "+a+" "+b+" "+d+"] [12288 16383 "+b+" "+a+" "+d+"]]",
 		"cluster myshardid", "s2",
 	)
+	r.cluster.topology.Ranges[3].Replicas = []int{2}
+	c.expect("cluster slots", "[[0 8191 "+b+" "+b+" "+d+"] [8192 12287 "+a+" "+b+" "+d+"] [12288 16383 "+b+" "+d+" "+b+"]]",
+		"readwrite", "+OK", "cluster slots", "[[0 8191 "+b+"] [8192 12287 "+a+"] [12288 16383 "+b+"]]")
+	r.cluster.topology.Ranges[3].Replicas = []int{2, 0}
 	nodes := c.do("cluster nodes")
 	for _, want := range []string{
 		nodeA + " 127.0.0.1:7914@17914 myself,master - 0 1795514217000 5 connected 8192-12287\n",
@@ -156,6 +163,7 @@ func TestClusterPictureOfFailures(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, nodes)
 		}
 	}
+	c.do("readonly")
 	slots := c.run("cluster", "slots").Reply
 	if got := show(slots.Elems[0]); strings.Contains(got, nodeB) {
 		t.Errorf("a replica that has failed is shown: %s", got)
