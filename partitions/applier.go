@@ -52,11 +52,16 @@ func (p *Partition) applyAll() error {
 		for i, g := range groups {
 			bodies[i] = g.body()
 		}
+		failpoint("before-apply")
+		if bug("apply-twice") {
+			_ = p.store.Apply(bodies, last.end, last.number)
+		}
 		if err := p.store.Apply(bodies, last.end, last.number); err != nil {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			return p.stop(err)
 		}
+		failpoint("after-apply")
 		p.applied(groups)
 	}
 }

@@ -61,7 +61,7 @@ func (p *Partition) send() *message {
 	g.end = p.tail
 	p.sentAt = p.cfg.Now()
 	p.leaseFrom = p.clock()
-	if body := g.body(); len(body) > p.cfg.PartSize {
+	if body := g.body(); len(body) > p.cfg.PartSize || bug("split-unit") && !g.empty() {
 		g.rest = body
 		return p.sendPart(g)
 	}
@@ -89,6 +89,9 @@ func (p *Partition) sendPart(g *group) *message {
 	if n == len(g.rest) {
 		part |= wal.PartLast
 	}
+	if bug("split-unit") {
+		n, part = firstEffect(g.rest), wal.PartFirst|wal.PartLast
+	}
 	buf := make([]byte, wal.HeaderSize+n)
 	copy(buf[wal.HeaderSize:], g.rest)
 	g.rest = g.rest[n:]
@@ -110,7 +113,14 @@ func (p *Partition) append(m *message) {
 	if m == nil {
 		return
 	}
+	if bug("ack-before-log") {
+		p.log.Append(m.seq, m.bytes, func(error) {})
+		p.decided(m.group, nil)
+		return
+	}
+	failpoint("before-publish")
 	p.log.Append(m.seq, m.bytes, func(err error) { p.decided(m.group, err) })
+	failpoint("after-publish")
 }
 
 // decided takes the outcome of the newest message of the group in flight. The Log calls it.
@@ -122,6 +132,7 @@ func (p *Partition) decided(g *group, err error) {
 	case err != nil:
 		p.failed(err)
 	case len(g.rest) > 0:
+		failpoint("mid-body")
 		next = p.sendPart(g)
 	default:
 		p.acknowledged(g)
@@ -131,6 +142,7 @@ func (p *Partition) decided(g *group, err error) {
 	p.mu.Unlock()
 	p.append(next)
 	if acked {
+		failpoint("before-reply")
 		g.commit.finish(nil)
 	}
 }

@@ -35,9 +35,14 @@ func (p *Partition) keeper(ctx context.Context) error {
 // Checkpoint makes the applied state durable and, on the primary, trims the log as far as retention and the other copies
 // allow.
 func (p *Partition) Checkpoint(ctx context.Context) error {
+	if bug("trim-by-applied") {
+		return p.log.Trim(ctx, p.store.Position().Seq)
+	}
+	failpoint("before-flush")
 	if err := p.store.Flush(); err != nil {
 		return err
 	}
+	failpoint("after-flush")
 	durable, err := p.store.Durable()
 	if err != nil {
 		return err
@@ -66,6 +71,7 @@ func (p *Partition) Checkpoint(ctx context.Context) error {
 		if err := p.log.Trim(ctx, keep); err != nil {
 			return fmt.Errorf("trim the log below %d: %w", keep, err)
 		}
+		failpoint("after-trim")
 	}
 	p.noteFlushed(max(keep, bounds.First), durable.Seq)
 	return nil

@@ -84,6 +84,11 @@ func (p *Partition) attach(ctx context.Context) (founding bool, err error) {
 
 // lead appends the EPOCH record that makes this node the primary, and applies it.
 func (p *Partition) lead(ctx context.Context, at wal.Position, founding bool) error {
+	if bug("no-epoch") && at.Epoch > 0 {
+		at.Epoch++
+		p.serve(at, p.clock())
+		return nil
+	}
 	h := wal.Header{
 		Kind: wal.KindEpoch, Part: wal.PartFirst | wal.PartLast,
 		Incarnation: at.Incarnation, Epoch: at.Epoch + 1, Primary: p.cfg.Node,
@@ -96,10 +101,12 @@ func (p *Partition) lead(ctx context.Context, at wal.Position, founding bool) er
 	}
 	message := make([]byte, wal.HeaderSize)
 	wal.SealRecord(message, &h)
+	failpoint("before-epoch")
 	sent := p.clock()
 	if err := p.appendAndWait(ctx, at.Seq+1, message); err != nil {
 		return fmt.Errorf("append epoch %d: %w", h.Epoch, err)
 	}
+	failpoint("after-epoch")
 	tail := wal.PositionAt(at.Seq+1, &wal.Record{Header: h})
 	if err := p.store.Apply(nil, tail, 0); err != nil {
 		return err

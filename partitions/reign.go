@@ -105,6 +105,7 @@ func (p *Partition) handOver(ctx context.Context, heir wal.NodeID) error {
 	last := &group{end: p.tail}
 	m := p.seal(last, wal.Header{Kind: wal.KindHandover, Part: wal.PartFirst | wal.PartLast}, message)
 	p.mu.Unlock()
+	failpoint("before-handover")
 	switch err := p.appendAndWait(ctx, m.seq, m.bytes); {
 	case errors.Is(err, wal.ErrFenced):
 		p.mu.Lock()

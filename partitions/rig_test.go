@@ -38,6 +38,7 @@ func begin(t *testing.T, log *waltest.Memory, fs *vfs.MemFS, changes ...config) 
 	select {
 	case <-l.Ready():
 	case err := <-l.ran:
+		l.ran <- err // for stop
 		t.Fatalf("Run: %v", err)
 	case <-time.After(patience):
 		t.Fatal("the partition does not become ready")

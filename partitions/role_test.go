@@ -187,6 +187,52 @@ func TestHeirWaitsOutTheLease(t *testing.T) {
 	})
 }
 
+// I6: a lease counts from when a record was sent: an acknowledgement that comes late, as after a pause, gives none.
+func TestLateAcknowledgementGivesNoLease(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newCopies(t, 2)
+		defer c.stop()
+		c.name(0)
+		c.until(0, Primary)
+		c.nodes[0].log.Fault(waltest.EverySequence, waltest.HoldAck)
+		held := c.nodes[0].set("k", "held")
+		c.name(1, 0)
+		c.until(1, Primary)
+		if err := await(t, c.nodes[1].set("k", "new")); err != nil {
+			t.Fatal(err)
+		}
+		c.nodes[0].log.Heal()
+		if err := await(t, held); err != nil {
+			t.Fatal(err)
+		}
+		got, proof := c.nodes[0].get("k")
+		if proof == nil {
+			t.Fatalf("the old primary answers %q after the heir leads", got)
+		}
+		if err := await(t, proof); !errors.Is(err, ErrDeposed) {
+			t.Errorf("the old primary's read: %v, want ErrDeposed", err)
+		}
+	})
+}
+
+// I6: the lease is checked when the state has been read: a primary that slept in between has to prove that it leads.
+func TestLeaseIsCheckedAfterReading(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newCopies(t, 1)
+		defer c.stop()
+		c.name(0)
+		c.until(0, Primary)
+		synctest.Wait()
+		proof, err := c.nodes[0].View(read(func(*keyspace.View) { c.began = c.began.Add(-2 * rules.Length) }))
+		if proof == nil || err != nil {
+			t.Fatalf("the answer waits for %v, %v; want a proof", proof, err)
+		}
+		if err := await(t, proof); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // I6: while it reads, a primary keeps its lease; an idle one writes nothing, and its next read waits for a record.
 func TestReadsKeepTheLease(t *testing.T) {
 	bubble(t, func(t *testing.T) {

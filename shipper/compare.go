@@ -63,7 +63,7 @@ func Compare(ctx context.Context, log wal.Log, p wal.Position) (Standing, error)
 		if r.Epoch < p.Epoch {
 			continue
 		}
-		if r.Chain != p.Chain || r.Incarnation != p.Incarnation {
+		if (r.Chain != p.Chain || r.Incarnation != p.Incarnation) && !bug("keep-divergent-state") {
 			return Different, nil
 		}
 		return Within, nil

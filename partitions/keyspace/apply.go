@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -89,6 +90,9 @@ func (a *applying) add(e *wal.Effect) error {
 		c.value = Value{Type: TypeString, Raw: e.Marks&wal.MarkRaw != 0, Text: e.Marks&wal.MarkText != 0,
 			ExpireAt: e.ExpireAt, Data: e.Value}
 		c.exists, c.rewrite = true, true
+		if bug("expire-by-own-clock") && e.ExpireAt != 0 && e.ExpireAt <= time.Now().UnixMilli() {
+			c.value, c.exists = Value{}, false
+		}
 	case wal.OpDel:
 		c.value, c.exists, c.rewrite = Value{}, false, true
 	case wal.OpExpire:

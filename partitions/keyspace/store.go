@@ -261,6 +261,9 @@ func (s *Store) HotKeys() int { return len(s.hot.heads) }
 
 // Flush makes everything applied so far durable.
 func (s *Store) Flush() error {
+	if bug("no-flush") {
+		return nil
+	}
 	if err := s.db.Flush(); err != nil {
 		return fmt.Errorf("flush the state: %w", err)
 	}

@@ -81,6 +81,9 @@ func (l *Log) send(w *wire, reply []byte, a *appending) {
 	header := append(buffer[:0], fence...)
 	header = strconv.AppendUint(header, uint64(a.at-1), 10)
 	header = append(header, "\r\n\r\n"...)
+	if bug("no-fence") {
+		header[len("NATS/1.0\r\nNats-")] = 'X' // a header that means nothing
+	}
 	_ = w.publish(l.subject, reply, header, a.message)
 }
 
@@ -199,7 +202,7 @@ func (l *Log) dial() (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, inbox := newWire(conn), nats.NewInbox()
+	w, inbox := newWire(meddled(conn)), nats.NewInbox()
 	if err := w.subscribe(inbox+".*", 1); err != nil {
 		w.close()
 		return nil, err

@@ -109,6 +109,14 @@ func (p *appends) giveUp() []*appending {
 // resolveOne reads what stands at the sequence. What stands there is final; that nothing stands there
 // is not: then the same bytes go out again with the same fence, and at most one copy can land.
 func (l *Log) resolveOne(ctx context.Context, a *appending) {
+	switch {
+	case bug("give-up"):
+		l.appends.settle(a, wal.ErrUndecided)
+		return
+	case bug("error-when-unknown"):
+		l.appends.settle(a, wal.ErrFull)
+		return
+	}
 	if l.appends.again(a) {
 		l.repeat(a)
 		return
