@@ -4,7 +4,11 @@
 // Absolute figures drift by a factor of two within minutes on shared machines; only ratios of rounds taken in turn
 // count. It promises nothing about a machine that does other work meanwhile.
 //
+// With "cluster" as the first word, three nodes are measured beside a Redis Cluster of three primaries and three
+// replicas, with a load generator of our own, because redis-benchmark cannot WAIT.
+//
 //	go run ./e2e/bench [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-keys10m]
+//	go run ./e2e/bench cluster [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-seconds 5] [-partitions 16] [-with DIRECTIVES] [-keep]
 package main
 
 import (
@@ -26,6 +30,16 @@ type options struct {
 	json    string
 	only    string
 	keys10m bool
+	clusterOptions
+}
+
+// clusterOptions are the command line of "bench cluster".
+type clusterOptions struct {
+	clustered  bool
+	seconds    float64
+	partitions int
+	with       string
+	keep       bool
 }
 
 // report is everything that was measured, as it is written as JSON.
@@ -36,7 +50,10 @@ type report struct {
 	Redis  string    `json:"redis"`
 	Rounds int       `json:"rounds"`
 	Speed  []result  `json:"speed"`
+	Costs  []cost    `json:"costs,omitempty"`
 	Facts  []fact    `json:"facts"`
+
+	peer string // what is measured beside, for people
 }
 
 func main() {
@@ -44,8 +61,17 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds per comparison, at least 5 for figures that count")
 	flag.StringVar(&o.json, "json", "", "also write the figures to this file as JSON")
 	flag.StringVar(&o.only, "only", "", "measure only what has this in its name")
-	flag.BoolVar(&o.keys10m, "keys10m", false, "also load 10 million keys and report the memory (takes minutes)")
-	flag.Parse()
+	args := os.Args[1:]
+	if o.clustered = len(args) > 0 && args[0] == "cluster"; o.clustered {
+		args = args[1:]
+		flag.Float64Var(&o.seconds, "seconds", 5, "how long each measurement lasts")
+		flag.IntVar(&o.partitions, "partitions", 16, "partitions of our cluster")
+		flag.StringVar(&o.with, "with", "", "more directives for our nodes, as in \"--commit-delay-us 2000\"")
+		flag.BoolVar(&o.keep, "keep", false, "at the end, let our cluster run until this is interrupted")
+	} else {
+		flag.BoolVar(&o.keys10m, "keys10m", false, "also load 10 million keys and report the memory (takes minutes)")
+	}
+	_ = flag.CommandLine.Parse(args) // it ends the process on a mistake
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -53,8 +79,8 @@ func main() {
 }
 
 func run(o options) error {
-	if o.rounds < 1 {
-		return errors.New("-rounds must be positive")
+	if o.rounds < 1 || o.clustered && (o.seconds <= 0 || o.partitions < 1) {
+		return errors.New("-rounds, -seconds and -partitions must be positive")
 	}
 	scratch, err := os.MkdirTemp("", "shiplog-bench-")
 	if err != nil {
@@ -70,12 +96,26 @@ func run(o options) error {
 	if r.Redis, err = redisVersion(); err != nil {
 		return err
 	}
+	if o.clustered {
+		r.peer = "a Redis Cluster of 3 primaries and 3 replicas, WAIT 1 after every pipeline of writes, redis-server"
+		err = b.cluster(&r)
+	} else {
+		r.peer = "redis-server"
+		err = b.lone(&r)
+	}
+	if len(r.Speed)+len(r.Facts) > 0 {
+		r.print(os.Stdout)
+	}
+	return errors.Join(err, r.write(o.json))
+}
+
+// lone measures one node.
+func (b *bench) lone(r *report) (err error) {
 	if r.Speed, err = b.speed(); err != nil {
 		return err
 	}
 	r.Facts, err = b.facts()
-	r.print(os.Stdout)
-	return errors.Join(err, r.write(o.json))
+	return err
 }
 
 // write writes the report as JSON when a file is named.
@@ -92,8 +132,8 @@ func (r report) write(file string) error {
 
 // print writes the tables.
 func (r report) print(w *os.File) {
-	fmt.Fprintf(w, "\n%s against redis-server %s, %d CPUs, %d rounds in turn; thousands of requests per second: median (least-most)\n\n",
-		"shiplog", r.Redis, r.CPUs, r.Rounds)
+	fmt.Fprintf(w, "\nshiplog against %s %s, %d CPUs, %d rounds in turn; thousands of requests per second: median (least-most)\n\n",
+		r.peer, r.Redis, r.CPUs, r.Rounds)
 	fmt.Fprintf(w, "%-32s %22s %22s %7s %7s\n", "", "shiplog", "redis-server", "ratio", "asked")
 	for _, s := range r.Speed {
 		asked := "-"
@@ -103,9 +143,23 @@ func (r report) print(w *os.File) {
 		fmt.Fprintf(w, "%-32s %22s %22s %7.2f %7s\n", s.Name, s.Shiplog, s.Redis, s.Ratio, asked)
 	}
 	fmt.Fprintln(w)
+	r.printCosts(w)
 	for _, f := range r.Facts {
 		fmt.Fprintf(w, "%-54s %10.2f %-4s asked: %s %s\n", f.Name, f.Value, f.Unit, f.asked(), mark(f.OK))
 	}
+}
+
+// printCosts writes what the loads on clusters took beside time.
+func (r report) printCosts(w *os.File) {
+	if len(r.Costs) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%-32s %31s %23s %23s\n%-32s %15s %15s %23s %11s %11s\n", "", "CPU seconds per 1000 commands", "CPU of the generator",
+		"records of the logs", "", "shiplog", "redis", "of one processor", "per second", "commands")
+	for _, c := range r.Costs {
+		fmt.Fprintf(w, "%-32s %15.4f %15.4f %22.0f%% %11.0f %11.1f\n", c.Name, c.CPUShiplog, c.CPURedis, 100*c.Generator, c.Records, c.PerRecord)
+	}
+	fmt.Fprintln(w)
 }
 
 func mark(ok bool) string {
