@@ -104,6 +104,9 @@ func (c *LocalCluster) Await(text string, limit time.Duration) error {
 	for !strings.Contains(c.Output(), text) {
 		select {
 		case <-c.ended:
+			if strings.Contains(c.Output(), text) {
+				return nil
+			}
 			return fmt.Errorf("%w (%v): %s", ErrExited, c.cmd.ProcessState, c.Output())
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -162,12 +165,7 @@ func (c *LocalCluster) At(addr string) (*LocalMember, error) {
 
 // Primary asks the nodes for the one that leads a key.
 func (c *LocalCluster) Primary(key string) (*LocalMember, error) {
-	conn, err := Dial(c.Members[0].Addr)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	v, err := conn.Do("CLUSTER", "KEYSLOT", key)
+	v, err := c.ask("CLUSTER", "KEYSLOT", key)
 	if err != nil {
 		return nil, err
 	}
@@ -175,23 +173,74 @@ func (c *LocalCluster) Primary(key string) (*LocalMember, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, err = conn.Do("CLUSTER", "SLOTS"); err != nil {
+	return c.PrimaryOf(int(slot))
+}
+
+// PrimaryOf asks the nodes for the one that leads a slot.
+func (c *LocalCluster) PrimaryOf(slot int) (*LocalMember, error) {
+	spans, err := c.spans()
+	for _, s := range spans {
+		if s.first <= int64(slot) && int64(slot) <= s.last {
+			return c.At(s.primary)
+		}
+	}
+	return nil, errors.Join(err, fmt.Errorf("nobody leads slot %d", slot))
+}
+
+// leaders returns how many nodes lead anything.
+func (c *LocalCluster) leaders() (int, error) {
+	spans, err := c.spans()
+	distinct := make(map[string]bool)
+	for _, s := range spans {
+		distinct[s.primary] = true
+	}
+	return len(distinct), err
+}
+
+// span is slots that one node leads.
+type span struct {
+	first, last int64
+	primary     string // its address
+}
+
+func (c *LocalCluster) spans() ([]span, error) {
+	v, err := c.ask("CLUSTER", "SLOTS")
+	if err != nil {
 		return nil, err
 	}
+	var spans []span
 	for _, row := range v.Elems {
 		first, err := row.Elems[0].Int()
 		last, err2 := row.Elems[1].Int()
 		if err := errors.Join(err, err2); err != nil {
 			return nil, err
 		}
-		if primary := row.Elems[2].Elems; first <= slot && slot <= last {
-			return c.At(net.JoinHostPort(primary[0].Text, primary[1].Text))
-		}
+		primary := row.Elems[2].Elems
+		spans = append(spans, span{first, last, net.JoinHostPort(primary[0].Text, primary[1].Text)})
 	}
-	return nil, fmt.Errorf("nobody leads slot %d", slot)
+	return spans, nil
 }
 
-// KillMember ends a node with SIGKILL and waits until that is noticed.
+// ask sends a command to the first node that answers.
+func (c *LocalCluster) ask(words ...string) (Value, error) {
+	var all error
+	for _, m := range c.Members {
+		conn, err := Dial(m.Addr)
+		if err != nil {
+			all = errors.Join(all, err)
+			continue
+		}
+		v, err := conn.Do(words...)
+		conn.Close()
+		if err == nil {
+			return v, nil
+		}
+		all = errors.Join(all, err)
+	}
+	return Value{}, all
+}
+
+// KillMember ends a node with SIGKILL and waits until that is noticed. "shiplog local" ends with the last node that it started.
 func (c *LocalCluster) KillMember(m *LocalMember) error {
 	if m.again != nil {
 		_ = m.again.cmd.Process.Kill() // an error means that it has ended already
@@ -204,7 +253,25 @@ func (c *LocalCluster) KillMember(m *LocalMember) error {
 	return c.Await(fmt.Sprintf("(pid %d) has ended", m.PID), 10*time.Second)
 }
 
-// Restart starts a node again that was killed, and returns at once.
+// StopMember sends SIGTERM to a node and waits until it has ended, at most limit. It returns how long that took.
+func (c *LocalCluster) StopMember(m *LocalMember, limit time.Duration) (time.Duration, error) {
+	began := time.Now()
+	if err := syscall.Kill(m.PID, syscall.SIGTERM); err != nil {
+		return 0, fmt.Errorf("stop node %s: %w", m.Addr, err)
+	}
+	if m.again == nil {
+		err := c.Await(fmt.Sprintf("(pid %d) has ended", m.PID), limit)
+		return time.Since(began), err
+	}
+	select {
+	case <-m.again.ended:
+		return time.Since(began), nil
+	case <-time.After(limit):
+		return time.Since(began), fmt.Errorf("node %s still runs after %v", m.Addr, limit)
+	}
+}
+
+// Restart starts a node again that has ended, and returns at once.
 func (c *LocalCluster) Restart(m *LocalMember) error {
 	r := &run{cmd: exec.Command(m.command[0], m.command[1:]...), ended: make(chan struct{})}
 	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.out

@@ -56,7 +56,10 @@ type stage struct {
 	partitions int
 	// settled waits until every partition has taken a write since the call, for as long as a run allows.
 	settled func() error
-	stale   time.Duration // how long a node misses writes that is to be behind
+	// replicated waits until every partition has all its copies again, and returns how long that took. Before that, the
+	// loss of one more node may stop a partition until the node is back.
+	replicated func() (time.Duration, error)
+	stale      time.Duration // how long a node misses writes that is to be behind
 }
 
 // primary returns the node that leads the pick-th partition.
@@ -81,7 +84,7 @@ func (s *stage) replica(pick int) (int, error) {
 }
 
 func (s *stage) holding(pick int) (Range, error) {
-	t, err := ReadTopology(s.access)
+	t, err := ReadShards(s.access)
 	if err != nil {
 		return Range{}, err
 	}

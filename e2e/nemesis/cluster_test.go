@@ -55,14 +55,16 @@ func startCluster(t *testing.T, p Plan, more ...string) *Local {
 	if err := os.MkdirAll(e2e.Scratch(), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	program, err := e2e.Build("../..", filepath.Join(e2e.Scratch(), "shiplog"))
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	if p.Program == nil {
+		if p.Program, err = e2e.Build("../..", filepath.Join(e2e.Scratch(), "shiplog")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if p.Dir, err = os.MkdirTemp("", "shiplog-nemesis-"); err != nil {
 		t.Fatal(err)
 	}
-	p.Program, p.Nodes = program, clusterNodes
+	p.Nodes = clusterNodes
 	p.Directives = func(i int, places []Place) []string { return slices.Concat(more, productDirectives(i, places)) }
 	l, err := Start(p)
 	if err != nil {
@@ -81,16 +83,17 @@ func productAccess(l *Local) Access {
 	return a
 }
 
-// leave takes a cluster down; its data stay when the test has failed.
+// leave takes a cluster down; its data stay when the test has failed, or SHIPLOG_NEMESIS_KEEP is set.
 func leave(t *testing.T, l *Local) {
-	if t.Failed() {
+	keep := t.Failed() || os.Getenv("SHIPLOG_NEMESIS_KEEP") != ""
+	if keep {
 		if err := l.Keep(); err != nil {
 			t.Error(err)
 		}
 		t.Logf("the nodes' data and last words are in %s", l.plan.Dir)
 	}
 	l.Close()
-	if !t.Failed() {
+	if !keep {
 		_ = os.RemoveAll(l.plan.Dir) // best effort: it lies in the temporary directory
 	}
 }

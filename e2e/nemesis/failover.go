@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,12 +22,17 @@ type Failovers struct {
 	Unknown int             `json:"unknown"` // writes that got no reply
 	Found   Verdict         `json:"found"`   // about the writes of the whole measurement
 	Gaps    []time.Duration `json:"gaps"`    // in the order in which they were measured
+
+	ReadGaps  []time.Duration `json:"readGaps"`
+	ReadP50   time.Duration   `json:"readP50"`
+	ReadMax   time.Duration   `json:"readMax"`
+	Redundant time.Duration   `json:"redundant"` // the longest from when the partitions were served until every copy was back
 }
 
 // String is the measurement on one line for people.
 func (f *Failovers) String() string {
-	return fmt.Sprintf("%d times %s: write gap p50 %v, p99 %v, max %v; %d writes failed, %d unknown, %d faults found %v",
-		f.Count, f.What, millis(f.P50), millis(f.P99), millis(f.Max), f.Failed, f.Unknown, f.Found.Faults(), f.Found.Examples)
+	return fmt.Sprintf("%d times %s: write gap p50 %v, p99 %v, max %v; read gap p50 %v, max %v; all copies back after at most %v; %d operations failed, %d unknown, %d faults found %v",
+		f.Count, f.What, millis(f.P50), millis(f.P99), millis(f.Max), millis(f.ReadP50), millis(f.ReadMax), millis(f.Redundant), f.Failed, f.Unknown, f.Found.Faults(), f.Found.Examples)
 }
 
 // JSON is the measurement for programs.
@@ -64,10 +70,12 @@ func measure(ctx context.Context, r *runner, n int, m measurement) (*Failovers, 
 			err = fmt.Errorf("%s %d, partition %d: %w", m.what, i, partition, err)
 			break
 		}
-		gap := r.probes.gap(partition, begin, time.Since(r.begin))
-		f.Gaps = append(f.Gaps, gap)
-		r.log("%s %d, partition %d: %v", m.what, i, partition, millis(gap))
-		err = r.replicated()
+		gap, read := r.probes.gap(partition, begin, time.Since(r.begin))
+		f.Gaps, f.ReadGaps = append(f.Gaps, gap), append(f.ReadGaps, read)
+		r.log("%s %d, partition %d: no writes for %v, no reads for %v", m.what, i, partition, millis(gap), millis(read))
+		var redundant time.Duration
+		redundant, err = r.replicated()
+		f.Redundant = max(f.Redundant, redundant)
 	}
 	after := r.probes.count()
 	end()
@@ -85,7 +93,7 @@ func (r *runner) sumUp(f *Failovers) error {
 	f.Found = r.probes.check()
 	f.Count, f.P50, f.P99 = len(f.Gaps), quantile(f.Gaps, 50), quantile(f.Gaps, 99)
 	if f.Count > 0 {
-		f.Max = slices.Max(f.Gaps)
+		f.Max, f.ReadP50, f.ReadMax = slices.Max(f.Gaps), quantile(f.ReadGaps, 50), slices.Max(f.ReadGaps)
 	}
 	return err
 }
@@ -134,23 +142,36 @@ func failoverPartition(partition int) []string {
 	return []string{"CLUSTER", "FAILOVER", "PARTITION", strconv.Itoa(partition)}
 }
 
-// replicated waits until every node shows that each partition has as many replicas as all the others, and that
-// no primary leads alone.
-func (r *runner) replicated() error {
-	return r.until(func() error {
+// steady is for how long every node must show every copy before that is believed: a node that was killed and started again at
+// once is shown by the others as it was, until they hear it.
+const steady = 500 * time.Millisecond
+
+// replicated waits until every node shows every partition with all its copies, if that is asked for. It returns how long
+// that took.
+func (r *runner) replicated() (time.Duration, error) {
+	if r.options.Redundancy == 0 {
+		return 0, nil
+	}
+	begin := time.Now()
+	since := begin // all is well
+	for {
+		r.revive()
+		var err error
 		for _, n := range r.stage.nodes {
-			t, err := r.stage.access.topologyFrom(n.Addr())
-			if err != nil {
-				return err
-			}
-			for _, holding := range t {
-				if len(holding.Replicas) == 0 || len(holding.Replicas) != len(t[0].Replicas) {
-					return fmt.Errorf("slots %d to %d have %d replicas, as %s sees it", holding.First, holding.Last, len(holding.Replicas), n.Addr())
-				}
-			}
+			err = cmp.Or(err, r.stage.access.redundant(n.Addr()))
 		}
-		return nil
-	})
+		now := time.Now()
+		if err != nil {
+			since = now
+		}
+		if now.Sub(since) >= steady {
+			return since.Sub(begin), nil
+		}
+		if now.Sub(begin) > r.options.Redundancy {
+			return now.Sub(begin), fmt.Errorf("not every copy is back within %v: %w", r.options.Redundancy, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // until waits for a condition, as long as the cluster may take to serve.

@@ -16,7 +16,7 @@ type fakeNode struct {
 	addr string
 
 	mu     sync.Mutex
-	got    []string // commands but CLUSTER SLOTS, as one line each
+	got    []string // commands but CLUSTER SLOTS and SHARDS, as one line each
 	answer func(line string) string
 }
 
@@ -50,7 +50,7 @@ func (f *fakeNode) serve(conn net.Conn) {
 			return
 		}
 		f.mu.Lock()
-		if line != "CLUSTER SLOTS" {
+		if line != "CLUSTER SLOTS" && line != "CLUSTER SHARDS" {
 			f.got = append(f.got, line)
 		}
 		reply := f.answer(line)

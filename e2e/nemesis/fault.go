@@ -119,7 +119,7 @@ func (s *stage) each(nodes []int, do func(i int) error) func() error {
 
 func (s *stage) start(i int) error { return s.nodes[i].Restart() }
 
-// roll restarts one node after the other, each when the cluster serves again.
+// roll restarts one node after the other, each when the cluster serves and has all copies again.
 func (s *stage) roll() error {
 	for i, n := range s.nodes {
 		if err := n.Terminate(terminateLimit); err != nil {
@@ -129,6 +129,9 @@ func (s *stage) roll() error {
 			return fmt.Errorf("start node %d: %w", i, err)
 		}
 		if err := s.settled(); err != nil {
+			return fmt.Errorf("after the restart of node %d: %w", i, err)
+		}
+		if _, err := s.replicated(); err != nil {
 			return fmt.Errorf("after the restart of node %d: %w", i, err)
 		}
 	}

@@ -38,18 +38,36 @@ func newFakeCluster(t *testing.T) *fakeCluster {
 		})
 		c.nodes = append(c.nodes, &fakeHandle{cluster: c, index: i, node: n})
 	}
-	row := func(first, last int, members ...int) string {
-		text := fmt.Sprintf("*%d\r\n:%d\r\n:%d\r\n", 2+len(members), first, last)
-		for _, m := range members {
-			host, port, _ := net.SplitHostPort(c.nodes[m].Addr())
-			text += fmt.Sprintf("*4\r\n$%d\r\n%s\r\n:%s\r\n$3\r\nid%d\r\n*0\r\n", len(host), host, port, m)
-		}
-		return text
-	}
-	answers["CLUSTER SLOTS"] = "*2\r\n" + row(0, 8191, 1, 2, 0) + row(8192, 16383, 2, 0, 1)
+	answers["CLUSTER SHARDS"] = "*2\r\n" + c.shard(0, 8191, 1, 2, 0) + c.shard(8192, 16383, 2, 0, 1)
+	answers["CLUSTER SLOTS"] = c.slots()
 	info := "# Cluster\r\ncluster_enabled:1\r\nshiplog_coordinator:id0\r\nshiplog_stream_leader_1:id1\r\n"
 	answers["INFO cluster"] = fmt.Sprintf("$%d\r\n%s\r\n", len(info), info)
 	return c
+}
+
+// shard is a row of CLUSTER SHARDS; the first member leads. A negative one is not whole.
+func (c *fakeCluster) shard(first, last int, members ...int) string {
+	text := fmt.Sprintf("*4\r\n+slots\r\n*2\r\n:%d\r\n:%d\r\n+nodes\r\n*%d\r\n", first, last, len(members))
+	role, health := "master", "online"
+	for _, m := range members {
+		if m < 0 {
+			m, health = -m, "loading"
+		}
+		host, port, _ := net.SplitHostPort(c.nodes[m].Addr())
+		text += fmt.Sprintf("*10\r\n+id\r\n+id%d\r\n+port\r\n:%s\r\n+ip\r\n+%s\r\n+role\r\n+%s\r\n+health\r\n+%s\r\n", m, port, host, role, health)
+		role, health = "replica", "online"
+	}
+	return text
+}
+
+// slots is a reply of CLUSTER SLOTS.
+func (c *fakeCluster) slots() string {
+	text := "*2\r\n"
+	for i, n := range c.nodes[1:] {
+		host, port, _ := net.SplitHostPort(n.Addr())
+		text += fmt.Sprintf("*3\r\n:%d\r\n:%d\r\n*4\r\n+%s\r\n:%s\r\n+id%d\r\n*0\r\n", i*8192, i*8192+8191, host, port, i+1)
+	}
+	return text
 }
 
 func (c *fakeCluster) do(format string, args ...any) error {
@@ -91,6 +109,7 @@ func (h *fakeHandle) PID() int {
 
 func stageOf(c *fakeCluster) *stage {
 	s := &stage{cluster: c, nodes: c.Nodes(), partitions: 2, settled: func() error { return c.do("wait") }}
+	s.replicated = func() (time.Duration, error) { return 0, c.do("whole") }
 	s.access = Access{Timeout: time.Second}
 	for _, n := range s.nodes {
 		s.access.Seeds = append(s.access.Seeds, n.Addr())
@@ -116,7 +135,7 @@ func TestFaultsHit(t *testing.T) {
 		{StopShort, 1, "stop 2|cont 2"},
 		{StopLong, 1, "stop 2|cont 2"},
 		{StopCoordinator, 1, "stop 0|cont 0"},
-		{Rolling, 0, "end 0|start 0|wait|end 1|start 1|wait|end 2|start 2|wait"},
+		{Rolling, 0, "end 0|start 0|wait|whole|end 1|start 1|wait|whole|end 2|start 2|wait|whole"},
 		{CutPrimary, 0, "cut 1-0|cut 0-1|cut 1-2|cut 2-1|mend"},
 		{CutPrimaryOut, 0, "cut 1-0|cut 1-2|mend"},
 		{CutPrimaryIn, 0, "cut 0-1|cut 2-1|mend"},
@@ -181,5 +200,23 @@ func TestHandOver(t *testing.T) {
 	}
 	if !strings.Contains(c.nodes[0].node.commands(), "CLUSTER MYID") {
 		t.Error("the replica was not asked")
+	}
+}
+
+// TestRedundant holds what a node must show before the next one may be killed.
+func TestRedundant(t *testing.T) {
+	c := newFakeCluster(t)
+	for _, tt := range []struct{ name, shards, want string }{
+		{"all", "*2\r\n" + c.shard(0, 8191, 1, 2, 0) + c.shard(8192, 16383, 2, 0, 1), "<nil>"},
+		{"one is loading", "*2\r\n" + c.shard(0, 8191, 1, 2, 0) + c.shard(8192, 16383, 2, 0, -1), "slots 8192 to 16383 on " + c.nodes[1].Addr()},
+		{"one is missing", "*2\r\n" + c.shard(0, 8191, 1, 2, 0) + c.shard(8192, 16383, 2, 0), "slots 8192 to 16383 have 1 replicas"},
+		{"all are alone", "*2\r\n" + c.shard(0, 8191, 1) + c.shard(8192, 16383, 2), "slots 0 to 8191 have 0 replicas"},
+		{"slots are missing", "*1\r\n" + c.shard(0, 8191, 1, 2, 0), "8192 slots have no primary"},
+		{"nothing", "*0\r\n", "is empty"},
+	} {
+		n := newFakeNode(t, func(string) string { return tt.shards })
+		if err := fmt.Sprint((Access{Timeout: time.Second}).redundant(n.addr)); !strings.Contains(err, tt.want) {
+			t.Errorf("%s: got %s, want %s", tt.name, err, tt.want)
+		}
 	}
 }

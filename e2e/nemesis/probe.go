@@ -10,22 +10,26 @@ import (
 	"time"
 )
 
-// probes write rising numbers to one key of each partition, one writer each, and so measure how long a partition
-// takes no writes. They are a workload of their own too: what is read at the end must be no older than the newest
+// probes write rising numbers to one key of each partition, one writer each, and read it, one reader each, and so measure how long a
+// partition takes no writes and answers no reads. They are a workload of their own too: what is read at the end must be no older than the newest
 // acknowledged number.
 type probes struct {
 	history
 	keys  []string
 	pause time.Duration
 
-	mu   sync.Mutex
-	acks [][]time.Duration // of each partition, rising: when a reply came
-	sent []int64
+	mu    sync.Mutex
+	acks  [][]time.Duration // of each partition, rising: when a write's reply came
+	reads [][]time.Duration // and a read's
+	sent  []int64
 }
+
+// readPause is how many pauses of a writer a reader makes between two reads.
+const readPause = 2
 
 // newProbes finds a key in each of n equal ranges of slots.
 func newProbes(begin time.Time, n int, pause time.Duration) *probes {
-	p := &probes{keys: make([]string, n), acks: make([][]time.Duration, n), sent: make([]int64, n), pause: pause}
+	p := &probes{keys: make([]string, n), acks: make([][]time.Duration, n), reads: make([][]time.Duration, n), sent: make([]int64, n), pause: pause}
 	p.begin = begin
 	for i, missing := 0, n; missing > 0; i++ {
 		key := fmt.Sprintf("probe:%d", i)
@@ -49,7 +53,7 @@ func partitionOf(key string, n int) int {
 
 func (p *probes) name() string { return "probe" }
 
-// run writes until ctx ends.
+// run writes and reads until ctx ends.
 func (p *probes) run(ctx context.Context, access Access) {
 	var all sync.WaitGroup
 	for i := range p.keys {
@@ -59,6 +63,14 @@ func (p *probes) run(ctx context.Context, access Access) {
 			for ctx.Err() == nil {
 				p.write(c, i)
 				sleep(ctx, p.pause)
+			}
+		})
+		all.Go(func() {
+			c := NewClient(access)
+			defer c.Close()
+			for ctx.Err() == nil {
+				p.read(c, i)
+				sleep(ctx, readPause*p.pause)
 			}
 		})
 	}
@@ -79,38 +91,55 @@ func (p *probes) write(c *Client, i int) {
 	}
 }
 
-// servedSince tells whether every partition has taken a write since a time, and which one has not.
+func (p *probes) read(c *Client, i int) {
+	op := Op{Client: len(p.keys) + i, Key: p.keys[i], Name: opGet}
+	done := p.record(op, func() Result { return c.Do(op.Key, op.words()...) })
+	if done.Outcome == OK {
+		p.mu.Lock()
+		p.reads[i] = append(p.reads[i], done.Return)
+		p.mu.Unlock()
+	}
+}
+
+// servedSince tells whether every partition has taken a write and answered a read since a time, and which one has not.
 func (p *probes) servedSince(at time.Duration) (bool, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, acks := range p.acks {
-		if len(acks) == 0 || acks[len(acks)-1] <= at+p.pause {
-			return false, i
+	for i := range p.keys {
+		for _, times := range [][]time.Duration{p.acks[i], p.reads[i]} {
+			if len(times) == 0 || times[len(times)-1] <= at+p.pause {
+				return false, i
+			}
 		}
 	}
 	return true, 0
 }
 
-// gap returns the longest time between two acknowledged writes of partition i, of those that end after from and
-// begin before to.
-func (p *probes) gap(i int, from, to time.Duration) time.Duration {
+// gap returns the longest times between two acknowledged writes and between two answered reads of partition i, of those that end after
+// from and begin before to.
+func (p *probes) gap(i int, from, to time.Duration) (write, read time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return longestGap(p.acks[i], from, to), longestGap(p.reads[i], from, to)
+}
+
+// longestGap looks at rising times. What is not over yet is no gap.
+func longestGap(times []time.Duration, from, to time.Duration) time.Duration {
 	longest := time.Duration(0)
-	at, _ := slices.BinarySearch(p.acks[i], from)
-	for at = max(at, 1); at < len(p.acks[i]) && p.acks[i][at-1] < to; at++ {
-		longest = max(longest, p.acks[i][at]-p.acks[i][at-1])
+	at, _ := slices.BinarySearch(times, from)
+	for at = max(at, 1); at < len(times) && times[at-1] < to; at++ {
+		longest = max(longest, times[at]-times[at-1])
 	}
 	return longest
 }
 
-// worstGap is the longest gap of all partitions.
-func (p *probes) worstGap(from, to time.Duration) time.Duration {
-	worst := time.Duration(0)
+// worstGap is the longest gaps of all partitions.
+func (p *probes) worstGap(from, to time.Duration) (write, read time.Duration) {
 	for i := range p.keys {
-		worst = max(worst, p.gap(i, from, to))
+		w, r := p.gap(i, from, to)
+		write, read = max(write, w), max(read, r)
 	}
-	return worst
+	return write, read
 }
 
 // step is not used: probes run by themselves.

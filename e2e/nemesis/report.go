@@ -27,6 +27,9 @@ type Report struct {
 	Faults     []Fault   `json:"faults"`
 	Gaps       []Gap     `json:"gaps"`
 	Digests    Digests   `json:"digests"`
+	Logs       LogFound  `json:"logs"`
+	Unclear    Unclear   `json:"unclear"`
+	Revived    int       `json:"revived"`            // nodes that ended by themselves, as they were asked to
 	MaxRSS     int64     `json:"maxRSS"`             // of one node, in bytes
 	Problems   []string  `json:"problems,omitempty"` // why the run failed, other than what checkers found
 }
@@ -46,6 +49,9 @@ type Fault struct {
 	End    time.Duration `json:"end"`    // it was undone
 	Served time.Duration `json:"served"` // every partition took a write again
 	Gap    time.Duration `json:"gap"`    // the longest time in which a partition took none
+
+	ReadGap   time.Duration `json:"readGap"`   // the longest time in which a partition answered no read
+	Redundant time.Duration `json:"redundant"` // from Served until every copy of every partition was whole again
 }
 
 // Gap is the write gaps of one kind of fault: of each fault that of the partition that waited longest.
@@ -56,6 +62,16 @@ type Gap struct {
 	P99    time.Duration `json:"p99"`
 	Max    time.Duration `json:"max"`
 	Served time.Duration `json:"served"` // the longest from the end of a fault until every partition served
+
+	ReadMax   time.Duration `json:"readMax"`   // the longest time in which a partition answered no read
+	Redundant time.Duration `json:"redundant"` // the longest from then until every copy was back
+}
+
+// Unclear counts the appends to the log that were left without a clear answer on purpose.
+type Unclear struct {
+	NotSent  int `json:"notSent"`  // the message was lost: it was not in the log when its answer did not come
+	NoAnswer int `json:"noAnswer"` // the answer was lost
+	Late     int `json:"late"`     // the answer was held back
 }
 
 // finish sums up.
@@ -90,6 +106,8 @@ func gapsOf(faults []Fault) []Gap {
 		for _, f := range faults {
 			all = append(all, f.Gap)
 			g.Served = max(g.Served, f.Served-f.End)
+			g.ReadMax = max(g.ReadMax, f.ReadGap)
+			g.Redundant = max(g.Redundant, f.Redundant)
 		}
 		g.P50, g.P99, g.Max = quantile(all, 50), quantile(all, 99), slices.Max(all)
 		gaps = append(gaps, g)
@@ -109,7 +127,7 @@ func quantile(all []time.Duration, percent int) time.Duration {
 
 // Failed tells whether the run found a fault, or could not be made as it was asked for.
 func (r *Report) Failed() bool {
-	return r.Total.Found.Faults() > 0 || r.Digests.Different+r.Digests.Behind > 0 || len(r.Problems) > 0
+	return r.Total.Found.Faults() > 0 || r.Logs.Found.Faults() > 0 || r.Digests.Different+r.Digests.Behind > 0 || len(r.Problems) > 0
 }
 
 // JSON is the report for programs.
@@ -126,15 +144,23 @@ func (r *Report) String() string {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", w.Workload, w.Ops.OK, w.Ops.Failed, w.Ops.Unknown,
 			w.Found.Checked, w.Found.Lost, w.Found.Duplicated, w.Found.Stale, w.Found.Illegal, w.Found.Undecided)
 	}
-	fmt.Fprintln(t, "\nfault\ttimes\twrite gap p50\tp99\tmax\tserves after\t")
+	fmt.Fprintln(t, "\nfault\ttimes\twrite gap p50\tp99\tmax\tread gap max\tserves after\tall copies after\t")
 	for _, g := range r.Gaps {
-		fmt.Fprintf(t, "%s\t%d\t%v\t%v\t%v\t%v\t\n", g.Kind, g.Count, millis(g.P50), millis(g.P99), millis(g.Max), millis(g.Served))
+		fmt.Fprintf(t, "%s\t%d\t%v\t%v\t%v\t%v\t%v\t%v\t\n", g.Kind, g.Count, millis(g.P50), millis(g.P99), millis(g.Max), millis(g.ReadMax),
+			millis(g.Served), millis(g.Redundant))
 	}
 	_ = t.Flush() // b never fails
 	fmt.Fprintf(&b, "\nreplicas: %d comparisons, %d different, %d not possible\n",
 		r.Digests.Compared, r.Digests.Different, r.Digests.Behind)
+	l := &r.Logs
+	fmt.Fprintf(&b, "logs: %d records (%d terms of primaries, %d records of deposed ones), %d operations checked: %d lost, %d duplicated, %d stale, %d illegal, %d undecided; unknown writes in them: %d, not in them: %d\n",
+		l.Records, l.Terms, l.Stale, l.Found.Checked, l.Found.Lost, l.Found.Duplicated, l.Found.Stale, l.Found.Illegal, l.Found.Undecided,
+		l.Found.UnknownDone, l.Found.UnknownNotDone)
 	fmt.Fprintf(&b, "unknown writes that were done: %d, that were not: %d; most memory of a node: %d MB\n",
 		r.Total.Found.UnknownDone, r.Total.Found.UnknownNotDone, r.MaxRSS>>20)
+	if u := r.Unclear; u != (Unclear{}) {
+		fmt.Fprintf(&b, "appends without a clear answer: %d not sent, %d answers lost, %d late\n", u.NotSent, u.NoAnswer, u.Late)
+	}
 	fmt.Fprintf(&b, "not done: %s\n", strings.Join(r.reasons(), ", "))
 	for _, line := range r.complaints() {
 		fmt.Fprintln(&b, line)
@@ -161,6 +187,9 @@ func (r *Report) complaints() []string {
 		for _, e := range w.Found.Examples {
 			lines = append(lines, w.Workload+": "+e)
 		}
+	}
+	for _, e := range r.Logs.Found.Examples {
+		lines = append(lines, "logs: "+e)
 	}
 	for _, p := range r.Problems {
 		lines = append(lines, "PROBLEM: "+p)

@@ -174,11 +174,14 @@ func TestPartitionOf(t *testing.T) {
 func TestGaps(t *testing.T) {
 	p := newProbes(time.Now(), 1, 0)
 	p.acks[0] = []time.Duration{10, 20, 90, 100, 300}
+	if served, _ := p.servedSince(100); served {
+		t.Error("served, though no read was answered")
+	}
 	for _, tt := range []struct{ from, to, want time.Duration }{
 		{0, 15, 10}, {30, 40, 70}, {15, 95, 70}, {95, 95, 10}, {100, 200, 200}, {301, 400, 0}, {0, 1000, 200},
 	} {
-		if got := p.worstGap(tt.from, tt.to); got != tt.want {
-			t.Errorf("from %d to %d: got %d, want %d", tt.from, tt.to, got, tt.want)
+		if got, read := p.worstGap(tt.from, tt.to); got != tt.want || read != 0 {
+			t.Errorf("from %d to %d: got %d, reads %d, want %d, reads 0", tt.from, tt.to, got, read, tt.want)
 		}
 	}
 }

@@ -17,23 +17,28 @@ type Options struct {
 	Quiet      time.Duration // load before the first fault, and after the last
 	Lease      time.Duration // of a primary
 	Bound      time.Duration // within this the cluster must serve again after each fault
+	Redundancy time.Duration // within this every copy must be whole again after each fault; 0: there is but one of each
 	LeastRate  float64       // operations a second that must succeed in the quiet times
 	Workers    int           // of each workload
 	Think      time.Duration // between a worker's operations
 	Pause      time.Duration // between a probe's writes: gaps are not measured finer
 	Timeout    time.Duration // of clients
 	Password   string
-	Digests    bool // compare the replicas at the end
-	Log        func(format string, args ...any)
+	Revive     bool // nodes that end by themselves are started again: that is what was asked of them
+	// Calm ends what goes wrong inside the nodes, before they are healed; nil: nothing does.
+	Calm    func() error
+	Digests bool // compare the replicas at the end
+	Logs    bool // end every node at last, and judge everything by the logs on their disks
+	Log     func(format string, args ...any)
 }
 
 // DefaultOptions are the options of a short run.
 func DefaultOptions(seed uint64) Options {
 	return Options{
 		Seed: seed, Partitions: 16, Kinds: ShortMix(), Faulty: 60 * time.Second, Quiet: 5 * time.Second,
-		Lease: time.Second, Bound: 30 * time.Second, LeastRate: 100, Workers: 3,
+		Lease: time.Second, Bound: 30 * time.Second, Redundancy: 60 * time.Second, LeastRate: 100, Workers: 3,
 		Think: 8 * time.Millisecond, Pause: 50 * time.Millisecond, Timeout: 3 * time.Second,
-		Digests: true, Log: func(string, ...any) {},
+		Digests: true, Logs: true, Log: func(string, ...any) {},
 	}
 }
 
@@ -72,7 +77,7 @@ type runner struct {
 
 func newRunner(cluster Cluster, o Options) *runner {
 	r := &runner{options: o, begin: time.Now(), handOver: failoverPartition}
-	r.stage = &stage{cluster: cluster, nodes: cluster.Nodes(), partitions: o.Partitions, settled: r.settled, stale: 2 * time.Second}
+	r.stage = &stage{cluster: cluster, nodes: cluster.Nodes(), partitions: o.Partitions, settled: r.settled, replicated: r.replicated, stale: 2 * time.Second}
 	r.stage.access = Access{Password: o.Password, Timeout: o.Timeout}
 	for _, n := range r.stage.nodes {
 		r.stage.access.Seeds = append(r.stage.access.Seeds, n.Addr())
@@ -164,6 +169,7 @@ func (r *runner) inject(ctx context.Context) {
 	for ctx.Err() == nil && time.Now().Before(deadline) {
 		step := plan.next()
 		sleep(ctx, step.Rest)
+		r.revive()
 		if names := r.stage.ended(); names != "" {
 			r.problem("ended without being told to: %s", names)
 			return
@@ -195,8 +201,12 @@ func (r *runner) fault(ctx context.Context, step Step) bool {
 	f.End = time.Since(r.begin)
 	err = r.settled()
 	f.Served = time.Since(r.begin)
-	f.Gap = r.probes.worstGap(f.Begin, f.Served)
-	r.log("served %v after the end, write gap %v", millis(f.Served-f.End), millis(f.Gap))
+	f.Gap, f.ReadGap = r.probes.worstGap(f.Begin, f.Served)
+	r.log("served %v after the end, write gap %v, read gap %v", millis(f.Served-f.End), millis(f.Gap), millis(f.ReadGap))
+	if err == nil {
+		f.Redundant, err = r.replicated()
+		r.log("every copy is back %v later", millis(f.Redundant))
+	}
 	r.report.Faults = append(r.report.Faults, f)
 	if err != nil {
 		r.problem("after %s: %v", step.Kind, err)
@@ -204,23 +214,46 @@ func (r *runner) fault(ctx context.Context, step Step) bool {
 	return err == nil
 }
 
-// settled waits until every partition has taken a write since now.
+// settled waits until every partition has taken a write and answered a read since now.
 func (r *runner) settled() error {
 	since := time.Since(r.begin)
 	for {
+		r.revive()
 		served, missing := r.probes.servedSince(since)
 		if served {
 			return nil
 		}
 		if time.Since(r.begin) > since+r.options.Bound {
-			return fmt.Errorf("partition %d takes no write within %v", missing, r.options.Bound)
+			return fmt.Errorf("partition %d takes no write or answers no read within %v", missing, r.options.Bound)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
+// revive starts nodes again that have ended by themselves, if they may.
+func (r *runner) revive() {
+	if !r.options.Revive {
+		return
+	}
+	for i, n := range r.stage.nodes {
+		if n.PID() != 0 {
+			continue
+		}
+		r.report.Revived++
+		r.log("node %d has ended by itself", i)
+		if err := n.Restart(); err != nil {
+			r.problem("start node %d: %v", i, err)
+		}
+	}
+}
+
 // heal undoes all faults; the cluster must serve within the bound.
 func (r *runner) heal(ctx context.Context) {
+	if r.options.Calm != nil {
+		if err := r.options.Calm(); err != nil {
+			r.problem("calm: %v", err)
+		}
+	}
 	if err := r.stage.heal(); err != nil {
 		r.problem("heal: %v", err)
 	}
@@ -247,6 +280,11 @@ func (r *runner) judge() {
 		r.report.Digests = CompareReplicas(r.stage.access, r.options.Partitions, r.options.Bound)
 		r.log("replicas: %d comparisons, %d different, %d not possible", r.report.Digests.Compared,
 			r.report.Digests.Different, r.report.Digests.Behind)
+	}
+	if r.options.Logs {
+		r.report.Logs = r.readLogs()
+		r.log("logs: %d records, %d operations checked, %d faults found in %v", r.report.Logs.Records, r.report.Logs.Found.Checked,
+			r.report.Logs.Found.Faults(), millis(r.report.Logs.Took))
 	}
 	r.report.finish()
 }

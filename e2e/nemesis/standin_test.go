@@ -120,7 +120,7 @@ func eventually(t *testing.T, what func() error) {
 // standIn are the options of a run on redis-servers, which have neither a coordinator nor digests.
 func standIn(t *testing.T, kinds ...Kind) Options {
 	o := DefaultOptions(2) // whose first fault comes soon and is short
-	o.Kinds, o.Quiet, o.Partitions, o.Digests, o.Log = kinds, time.Second, 3, false, t.Logf
+	o.Kinds, o.Quiet, o.Partitions, o.Digests, o.Logs, o.Redundancy, o.Log = kinds, time.Second, 3, false, false, 0, t.Logf
 	return o
 }
 
@@ -216,7 +216,7 @@ func TestPowerCutOnRedis(t *testing.T) {
 func TestMeasureOnRedis(t *testing.T) {
 	l := startRedisCluster(t, Plan{Nodes: 6}, "--cluster-node-timeout", "1000", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 	o := standIn(t)
-	o.Pause = 20 * time.Millisecond
+	o.Pause, o.Redundancy = 20*time.Millisecond, 20*time.Second
 	killed, err := MeasureKills(t.Context(), l, o, 2)
 	if err != nil {
 		t.Fatal(err)

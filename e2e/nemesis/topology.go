@@ -33,8 +33,11 @@ func Slot(key string) int {
 	return int(crc) % slotCount
 }
 
-// Member is a node as CLUSTER SLOTS names it.
-type Member struct{ Addr, ID string }
+// Member is a node as CLUSTER SLOTS or CLUSTER SHARDS names it.
+type Member struct {
+	Addr, ID string
+	Online   bool // its copy is whole, by CLUSTER SHARDS
+}
 
 // Range is who holds the slots First to Last, both included.
 type Range struct {

@@ -17,6 +17,8 @@ type workload interface {
 	check() Verdict
 	// count is how many operations there were so far.
 	count() Tally
+	// all returns the operations; none may be under way.
+	all() []Op
 }
 
 // lastReader is the number of the client that does the last reads.

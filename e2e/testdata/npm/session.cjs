@@ -1,10 +1,12 @@
-// A session of a JavaScript cluster client: SET and GET, then, after a line on standard input, GET again.
-// Arguments: package, key, value, HOST:PORT of start-up nodes.
+// A JavaScript cluster client at work. Arguments: package, what to do, key, value, HOST:PORT of start-up nodes.
+//
+// session  SET and GET, then, after a line on standard input, GET again.
+// load     INCR until there is a line on standard input; no error is forgiven.
 const assert = require('node:assert')
 const readline = require('node:readline')
 const { setTimeout: sleep } = require('node:timers/promises')
 
-const [name, key, value, ...addresses] = process.argv.slice(2)
+const [name, task, key, value, ...addresses] = process.argv.slice(2)
 const nodes = addresses.map(a => ({ host: a.slice(0, a.lastIndexOf(':')), port: Number(a.slice(a.lastIndexOf(':') + 1)) }))
 
 async function connect () {
@@ -19,6 +21,11 @@ async function connect () {
   client.on('node-error', () => {})
   await client.connect()
   return { client }
+}
+
+// aLine waits for a line on standard input.
+async function aLine () {
+  for await (const _ of readline.createInterface({ input: process.stdin })) break
 }
 
 // patiently gets again for 20 seconds, as an application does: by default ioredis gives a command up after 16 tries of
@@ -37,8 +44,7 @@ async function patiently (connection) {
   }
 }
 
-async function main () {
-  const connection = await connect()
+async function session (connection) {
   const { client } = connection
   assert.equal(await client.set(key, value), 'OK')
   assert.equal(await client.get(key), value)
@@ -46,12 +52,26 @@ async function main () {
   await Promise.all(many.map(i => client.set(`${key}:${i}`, String(i))))
   assert.deepEqual(await Promise.all(many.map(i => client.get(`${key}:${i}`))), many.map(String))
   console.log('set')
-  for await (const _ of readline.createInterface({ input: process.stdin })) break
+  await aLine()
   console.log(await patiently(connection))
-  process.exit(0)
 }
 
-main().catch(err => {
+// load has one command under way on each of 8 groups of keys.
+async function load ({ client }) {
+  let told = false
+  let steps = 0
+  aLine().then(() => { told = true })
+  async function walk (group) {
+    for (let n = 0; !told; n++) {
+      assert.equal(await client.incr(`${key}:${group}:${n % 97}`), Math.floor(n / 97) + 1)
+      if (++steps === 1) console.log('set')
+    }
+  }
+  await Promise.all([...Array(8).keys()].map(walk))
+  console.log(steps)
+}
+
+connect().then({ session, load }[task]).then(() => process.exit(0), err => {
   console.error(err)
   process.exit(1)
 })

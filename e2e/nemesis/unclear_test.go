@@ -1,0 +1,86 @@
+package nemesis
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"shiplog/e2e"
+)
+
+// buildTagged compiles the binary with a build tag.
+func buildTagged(t *testing.T, tag string) e2e.Program {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "shiplog-"+tag)
+	cmd := exec.Command("go", "build", "-tags", tag, "-o", file, "./cmd/shiplog")
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build with %s: %v\n%s", tag, err, out)
+	}
+	return e2e.Program{file, "serve"}
+}
+
+// TestNemesisUnclearAcks has messages to the log lost, their answers lost, and answers held back for longer than they are waited for, while
+// primaries die and stop: each acknowledged write must be there once, and each refused one not at all.
+func TestNemesisUnclearAcks(t *testing.T) {
+	counts := filepath.Join(t.TempDir(), "counts")
+	t.Setenv("SHIPLOG_FAILPOINT_COUNTS", counts)
+	t.Setenv("SHIPLOG_FAILPOINT_ACKS", "2,2,2") // of a thousand
+	o := product(t, pick(20*time.Second, 5*time.Minute))
+	o.Kinds = []Kind{KillPrimary, StopLong, KillStreamLeader, StopShort}
+	o.LeastRate = 30 // each of them holds a partition up for seconds
+	r, err := Run(t.Context(), startCluster(t, Plan{Program: buildTagged(t, "failpoints")}), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := os.ReadFile(counts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Unclear = Unclear{bytes.Count(told, []byte("p")), bytes.Count(told, []byte("d")), bytes.Count(told, []byte("l"))}
+	publish(t, r.String(), r.JSON)
+	if r.Failed() {
+		t.Error("the cluster did not survive: see above")
+	}
+	if u := r.Unclear; u.NotSent < 5 || u.NoAnswer < 5 || u.Late < 5 {
+		t.Errorf("got %+v: too few to prove anything", u)
+	}
+}
+
+// TestNemesisFailpoints has nodes sleep, also while they hold a partition's lock, for longer than a lease, and end, as with kill -9, between
+// the steps of writing, reading, becoming primary and handing over.
+func TestNemesisFailpoints(t *testing.T) {
+	o := product(t, pick(20*time.Second, 5*time.Minute))
+	o.Kinds, o.Revive, o.LeastRate = []Kind{KillPrimary, KillStreamLeader}, true, 10
+	o.Redundancy = 0 // there is always one that sleeps
+	l := startCluster(t, Plan{Program: buildTagged(t, "failpoints")})
+	// A cluster that begins would not come to be: the nodes get their failpoints now, one after the other.
+	t.Setenv("SHIPLOG_FAILPOINTS", "before-publish=1s:2,after-publish=1s:2,before-reply=1s:2,after-read=1s:4,before-apply=1s:2,after-apply=1s:2,"+
+		"before-epoch=die:200,after-epoch=die:200,before-handover=die:200,before-flush=die:1000,after-flush=die:1000,after-trim=die:1000,"+
+		"before-apply=die:1,before-reply=die:1")
+	restart := func() (err error) {
+		for _, n := range l.Nodes() {
+			err = errors.Join(err, n.Kill9(), n.Restart(), WaitServing(productAccess(l), clusterPartitions, time.Minute))
+		}
+		return err
+	}
+	if err := restart(); err != nil {
+		t.Fatal(err)
+	}
+	o.Calm = func() error { return errors.Join(os.Unsetenv("SHIPLOG_FAILPOINTS"), restart()) }
+	r, err := Run(t.Context(), l, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(t, r.String(), r.JSON)
+	if r.Failed() {
+		t.Error("the cluster did not survive: see above")
+	}
+	if r.Revived == 0 {
+		t.Error("no node has ended by itself: too few to prove anything")
+	}
+}
