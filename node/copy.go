@@ -43,8 +43,8 @@ func newCopy(m *members, now *coordinator.Map, number int) *copyOf {
 // How long a copy that could not be opened waits before it tries again, and how long an append may stay unanswered before the log is asked.
 const (
 	openAgain = 200 * time.Millisecond
-	openFor   = 3 * time.Second // one try: then what the newest map says counts
-	ackWait   = 250 * time.Millisecond
+	openFor   = 3 * time.Second        // one try: then what the newest map says counts
+	ackWait   = 100 * time.Millisecond // a leader that steps down loses what was on its way
 )
 
 // run opens the copy's log and state as soon as they can be, and follows or leads until ctx ends. What goes wrong is reported, and

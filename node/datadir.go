@@ -77,7 +77,8 @@ func OpenDataDir(path string, mode Mode) (*DataDir, error) {
 	return d, nil
 }
 
-// OpenExistingDataDir is OpenDataDir for a reader: it makes nothing and refuses a directory that is not there.
+// OpenExistingDataDir is OpenDataDir for a reader of a lone node's directory: it makes nothing, and refuses a directory that is not
+// there and one of a cluster's node.
 func OpenExistingDataDir(path string) (*DataDir, error) {
 	version, err := readFormat(path)
 	if err != nil {
@@ -90,11 +91,27 @@ func OpenExistingDataDir(path string) (*DataDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.NodeID, err = readNodeID(path); err != nil {
+	if d.NodeID, err = readNodeID(path); err == nil {
+		err = d.refuseCluster()
+	}
+	if err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("data directory %s: %w", path, err)
 	}
 	return d, nil
+}
+
+// refuseCluster refuses the directory of a cluster's node: its logs can only be read together with those of other nodes.
+func (d *DataDir) refuseCluster() error {
+	content, err := os.ReadFile(filepath.Join(d.Path, modeName))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && Mode(strings.TrimSpace(string(content))) != ModeCluster {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.New("it belongs to a node of a cluster, and a replicated log cannot be read from one directory alone: " +
+		"shiplog log dump is for a lone node")
 }
 
 // LogDir is where the log's files are.

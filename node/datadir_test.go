@@ -114,6 +114,21 @@ func TestLockIsFreedWhenItsProcessDies(t *testing.T) {
 	mustOpen(t, path)
 }
 
+func TestReaderRefusesTheDirectoryOfACluster(t *testing.T) {
+	path := t.TempDir()
+	d, err := OpenDataDir(path, ModeCluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenExistingDataDir(path)
+	if want := "data directory " + path + ": it belongs to a node of a cluster"; !strings.HasPrefix(errText(err), want) {
+		t.Errorf("got %q, want %q", errText(err), want)
+	}
+}
+
 // JetStream in a cluster deletes the streams of a lone node: a directory is of one mode for ever.
 func TestDataDirIsOfOneMode(t *testing.T) {
 	for made, other := range map[Mode]Mode{ModeSolo: ModeCluster, ModeCluster: ModeSolo} {

@@ -84,13 +84,17 @@ func (c *Config) streamConfig(first wal.Seq) natsjs.StreamConfig {
 }
 
 // foundWhenLed is found, again and again while a cluster lacks leaders or servers, until ctx ends. Without a leader nobody answers, so
-// the first tries are short.
+// tries are short for about as long as an election takes.
 func (l *Log) foundWhenLed(ctx context.Context) error {
-	const pause, shortest = 50 * time.Millisecond, 250 * time.Millisecond
+	const pause, shortest, election = 50 * time.Millisecond, 250 * time.Millisecond, 2 * time.Second
 	var reason error
-	for within := shortest; ; within = min(2*within, requestWithin) {
-		if !l.cfg.clustered() {
+	within, begun := shortest, time.Now()
+	for {
+		switch {
+		case !l.cfg.clustered():
 			within = requestWithin
+		case time.Since(begun) > election:
+			within = min(2*within, requestWithin)
 		}
 		once, cancel := context.WithTimeout(ctx, within)
 		err := l.found(once)
