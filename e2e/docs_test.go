@@ -32,8 +32,19 @@ func TestCommandDocs(t *testing.T) {
 	}
 }
 
-// newCommands are those that redis-server 7.0.15 does not have.
-func newCommands() []string { return []string{"waitaof", "client|no-touch", "client|setinfo"} }
+// newCommands are those that redis-server 7.0.15 does not have: of newer versions, and our own.
+func newCommands() []string {
+	return []string{"waitaof", "client|no-touch", "client|setinfo", "cluster|myshardid", "cluster|slot-stats",
+		"cluster|create", "cluster|partitions"}
+}
+
+// differs says why a field of a command is not redis-server's, empty when it should be.
+func differs(name, field string) string {
+	return map[string]string{
+		"cluster|countkeysinslot complexity": "the keys of a slot lie together and are counted, where redis-server keeps a count",
+		"cluster|failover arguments":         "a node of ours holds replicas of many partitions: PARTITION says of which",
+	}[name+" "+field]
+}
 
 // compareDocs compares one command's fields, and those of its sub-commands, which come in any order. It returns how many
 // commands it has compared.
@@ -52,7 +63,7 @@ func compareDocs(t *testing.T, name string, got, want Value) (compared int) {
 		if field == "subcommands" {
 			continue
 		}
-		if want := wanted[field]; value.String() != want.String() {
+		if want := wanted[field]; value.String() != want.String() && differs(name, field) == "" {
 			t.Errorf("%s: %s\n got %v\nwant %v", name, field, value, want)
 		}
 	}

@@ -58,7 +58,7 @@ func clusterIdleRows() []Row {
 			Session:    pictured(func(*Topology, Args) reply.Reply { return reply.OK() })},
 		{Name: "cluster|set-config-epoch", Since: "3.0.0", Arity: 3, Flags: change,
 			Summary:    "Set the configuration epoch in a new node",
-			Syntax:     "config-epoch",
+			Syntax:     "config-epoch:integer",
 			Complexity: "O(1)",
 			Session:    pictured(clusterSetConfigEpoch)},
 	}
