@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -242,10 +243,10 @@ func TestCrashIsNoticed(t *testing.T) {
 	l := startRedisCluster(t, Plan{Nodes: 3}, "--cluster-node-timeout", "60000", "--appendonly", "no")
 	o := standIn(t, StopShort)
 	o.Faulty = 3 * time.Second
-	go func() {
+	pid := l.nodes[1].PID()
+	go func() { // behind the harness's back: by process id
 		time.Sleep(1500 * time.Millisecond)
-		_ = l.nodes[1].process.Resume() // it may be stopped
-		l.nodes[1].process.Kill()
+		_ = syscall.Kill(pid, syscall.SIGKILL) // also if it is stopped
 	}()
 	r, err := Run(t.Context(), l, o)
 	if err != nil {
