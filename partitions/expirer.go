@@ -10,6 +10,7 @@ import (
 const (
 	expireScan = 2048 // expired keys looked up in Pebble at a time
 	expireUnit = 64   // of them removed in one unit, which is how long others wait for the lock
+	expireIdle = 5    // how many looks are left out while no key has a deadline: each wakes the processor
 )
 
 // expirer removes keys whose time is over, as effects in the log (I7).
@@ -24,8 +25,10 @@ func (p *Partition) expirer(ctx context.Context) error {
 		case <-tick.C:
 		}
 		if p.keepExpired.Load() || !p.anyExpires() {
+			tick.Reset(expireIdle * p.cfg.ExpireEvery)
 			continue
 		}
+		tick.Reset(p.cfg.ExpireEvery)
 		next, err := p.expire(ctx, place)
 		if err != nil {
 			return err
