@@ -10,12 +10,12 @@ import (
 const (
 	expireScan = 2048 // expired keys looked up in Pebble at a time
 	expireUnit = 64   // of them removed in one unit, which is how long others wait for the lock
-	expireIdle = 5    // how many looks are left out while no key has a deadline: each wakes the processor
 )
 
-// expirer removes keys whose time is over, as effects in the log (I7).
+// expirer removes keys whose time is over, as effects in the log (I7). While no key has a deadline it sleeps: each look wakes the
+// processor, on every partition of an idle node. It runs only while the partition serves.
 func (p *Partition) expirer(ctx context.Context) error {
-	tick := time.NewTicker(p.cfg.ExpireEvery)
+	tick := time.NewTimer(p.cfg.ExpireEvery)
 	defer tick.Stop()
 	var place []byte
 	for {
@@ -24,24 +24,41 @@ func (p *Partition) expirer(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if p.keepExpired.Load() || !p.anyExpires() {
-			tick.Reset(expireIdle * p.cfg.ExpireEvery)
-			continue
+		if p.nothingExpires() {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-p.deadlines:
+			}
+		}
+		if !p.keepExpired.Load() {
+			next, err := p.expire(ctx, place)
+			if err != nil {
+				return err
+			}
+			place = next
 		}
 		tick.Reset(p.cfg.ExpireEvery)
-		next, err := p.expire(ctx, place)
-		if err != nil {
-			return err
-		}
-		place = next
 	}
 }
 
-// anyExpires tells whether there is a key with a deadline.
-func (p *Partition) anyExpires() bool {
+// nothingExpires tells whether no key has a deadline. Then the expirer is woken by the first that gets one.
+func (p *Partition) nothingExpires() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.serving && p.store.View(p.now()).Volatile() > 0
+	p.resting = p.store.Volatile() == 0
+	return p.resting
+}
+
+// wakeExpirer wakes the expirer when a key has got a deadline.
+func (p *Partition) wakeExpirer() {
+	if p.resting && p.store.Volatile() > 0 {
+		p.resting = false
+		select {
+		case p.deadlines <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // SetActiveExpire turns the removal of expired keys on or off. They are hidden in any case.

@@ -70,6 +70,7 @@ type Partition struct {
 	ready       chan struct{} // closed when commands are served
 	ended       chan struct{} // closed when Run has returned
 	work        chan struct{} // the applier has something to do
+	deadlines   chan struct{} // a key has got a deadline while resting
 	keepExpired atomic.Bool   // SetActiveExpire(false)
 	standing    atomic.Pointer[Standing]
 	turns       turns
@@ -89,6 +90,7 @@ type gate struct {
 	stopped error // why the partition ended
 	refusal error // why writes are refused now
 	reset   error // the log refused a record: the applier is to undo what is not acknowledged
+	resting bool  // the expirer sleeps until a key has a deadline
 }
 
 // pacing keeps records apart.
@@ -136,6 +138,7 @@ func Open(cfg Config) (*Partition, error) {
 	p := &Partition{
 		cfg: cfg, log: cfg.Log, store: store,
 		ready: make(chan struct{}), ended: make(chan struct{}), work: make(chan struct{}, 1),
+		deadlines: make(chan struct{}, 1),
 	}
 	p.room = sync.NewCond(&p.mu)
 	p.turns.init()
@@ -311,6 +314,7 @@ func (p *Partition) update(w Writer) (*Commit, error) {
 	tx.Commit()
 	done = true
 	p.commands++
+	p.wakeExpirer()
 	if tx.Effects() > 0 {
 		p.open.units++
 	}

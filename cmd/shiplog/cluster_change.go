@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -132,11 +133,7 @@ func (o *operator) each(addrs []string, wrong func(v *clusterView) error) error 
 
 // failover makes a replica of a partition its primary and waits for it.
 func (o *operator) failover(c clusterOptions) error {
-	v, err := o.view(c.addrs[0])
-	if err != nil {
-		return err
-	}
-	heir, err := v.heir(c.partition, c.to)
+	heir, err := o.chooseHeir(c)
 	if err != nil {
 		return err
 	}
@@ -162,6 +159,26 @@ func (o *operator) failover(c clusterOptions) error {
 	return nil
 }
 
+// chooseHeir returns the node to lead a partition. A partition whose copies have just changed may have no replica that can for a
+// moment: that is waited for.
+func (o *operator) chooseHeir(c clusterOptions) (heir nodeView, err error) {
+	waited := o.await(func() error {
+		var v clusterView
+		if v, err = o.view(c.addrs[0]); err != nil {
+			return nil
+		}
+		heir, err = v.heir(c.partition, c.to)
+		if errors.Is(err, errNoReplica) {
+			return err
+		}
+		return nil
+	})
+	return heir, cmp.Or(waited, err)
+}
+
+// errNoReplica says that no replica could lead now.
+var errNoReplica = errors.New("no replica that lives")
+
 // heir is the node to lead a partition: the one that is called to, or the living replica that is furthest.
 func (v *clusterView) heir(partition int, to string) (nodeView, error) {
 	p, err := v.partition(partition)
@@ -176,7 +193,7 @@ func (v *clusterView) heir(partition int, to string) (nodeView, error) {
 			}
 		}
 		if best == nil {
-			return nodeView{}, fmt.Errorf("partition %d has no replica that lives", partition)
+			return nodeView{}, fmt.Errorf("partition %d has %w", partition, errNoReplica)
 		}
 		to = best.ID
 	}

@@ -329,6 +329,18 @@ func TestClusterFailover(t *testing.T) {
 	}
 }
 
+// TestFailoverWithoutReplica waits for a replica, and gives up when none comes.
+func TestFailoverWithoutReplica(t *testing.T) {
+	town := wholeTown(t)
+	for i := range town.partitions[0][1:] {
+		town.partitions[0][1+i].health = "loading"
+	}
+	out, err := town.asks(t, "failover", "0")
+	if want := "partition 0 has no replica that lives"; err == nil || err.Error() != "given up after 100ms: "+want || out != "waiting: "+want+"\n" {
+		t.Errorf("error %v, printed %q", err, out)
+	}
+}
+
 func TestFailoverThatDoesNotHappen(t *testing.T) {
 	town := wholeTown(t)
 	out, err := town.asks(t, "failover", "0")

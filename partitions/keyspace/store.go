@@ -210,6 +210,9 @@ func (v *View) Count() {
 // Tally returns what was counted. It needs the lock.
 func (s *Store) Tally() Tally { return s.tally }
 
+// Volatile returns the number of keys that have a deadline, as the units so far have left them. It needs the lock.
+func (s *Store) Volatile() int64 { return s.counts.volatile }
+
 // Watched returns the number of keys that somebody watches. It needs the lock.
 func (s *Store) Watched() int { return len(s.watches) }
 
