@@ -3,6 +3,7 @@ package wal
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"shiplog/partitions/slot"
 )
@@ -15,7 +16,7 @@ const (
 )
 
 const (
-	marksKnown  = MarkFirst | MarkLast | MarkCreated | MarkRename | MarkRaw | MarkText
+	marksKnown  = MarkFirst | MarkLast | MarkCreated | MarkRename | MarkRaw | MarkText | MarkObject
 	fixedSize   = 5    // op, cause, marks, slot
 	internLimit = 1024 // command names that an EffectReader keeps; more are decoded anew each time
 )
@@ -42,7 +43,66 @@ func appendFixed(dst []byte, e *Effect) []byte {
 	return append(dst, byte(e.Op), byte(e.Cause), byte(e.Marks), byte(e.Slot>>8), byte(e.Slot))
 }
 
+// layout returns the fields of an operation on a collection in the order in which they stand, a letter for each (appendField).
+func layout(op Op) string {
+	switch op {
+	case OpHSet:
+		return "kohfvxpm"
+	case OpHDel:
+		return "kohfpm"
+	case OpHExpire:
+		return "kohfxpm"
+	case OpSAdd, OpSRem, OpXUngroup:
+		return "kohf"
+	case OpZAdd:
+		return "kohfsr"
+	case OpZRem:
+		return "kohfs"
+	case OpLPush, OpRPush:
+		return "kohlv"
+	case OpLPop, OpRPop:
+		return "kohln"
+	case OpLSet, OpLInsert:
+		return "kohilv"
+	case OpLRem:
+		return "kohil"
+	case OpXAdd:
+		return "kohdlv"
+	case OpXDel:
+		return "kohd"
+	case OpXTrim:
+		return "kohldn"
+	case OpXGroup:
+		return "kohfdi"
+	case OpXConsumer:
+		return "kohfgma"
+	case OpXUnconsumer:
+		return "kohfg"
+	case OpXPend:
+		return "kohfdgmniv"
+	case OpXAck:
+		return "kohfdg"
+	case OpXSetID:
+		return "koh"
+	case OpRename:
+		return "kohtp"
+	default: // on whole keys
+		return ""
+	}
+}
+
 func appendFields(dst []byte, e *Effect) []byte {
+	if e.Op <= OpFlush {
+		return appendKeyFields(dst, e)
+	}
+	for _, field := range []byte(layout(e.Op)) {
+		dst = appendField(dst, e, field)
+	}
+	return dst
+}
+
+// appendKeyFields is appendFields for effects on whole keys, which are the most frequent.
+func appendKeyFields(dst []byte, e *Effect) []byte {
 	if e.Op == OpFlush {
 		return dst
 	}
@@ -52,9 +112,73 @@ func appendFields(dst []byte, e *Effect) []byte {
 		dst = binary.AppendUvarint(dst, uint64(e.ExpireAt))
 	}
 	if e.Op == OpSet {
-		dst = appendBytes(dst, e.Value)
+		return appendBytes(dst, e.Value)
+	}
+	if e.Marks&MarkObject != 0 {
+		return appendField(dst, e, 'o')
 	}
 	return dst
+}
+
+func appendField(dst []byte, e *Effect, field byte) []byte {
+	if b := e.bytes(field); b != nil {
+		return appendBytes(dst, *b)
+	}
+	if n := e.number(field); n != nil {
+		return binary.AppendVarint(dst, *n)
+	}
+	switch field {
+	case 'p':
+		return binary.AppendUvarint(dst, uint64(e.PrevExpireAt))
+	case 'x':
+		return binary.AppendUvarint(dst, uint64(e.ExpireAt))
+	case 'o':
+		return binary.AppendUvarint(dst, e.Object^uint64(e.Slot)<<48)
+	case 's':
+		return binary.BigEndian.AppendUint64(dst, math.Float64bits(e.Score))
+	default: // 'd'
+		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, e.ID.MS), e.ID.Seq)
+	}
+}
+
+// bytes returns a field that is bytes, nil for others.
+func (e *Effect) bytes(field byte) *[]byte {
+	switch field {
+	case 'k':
+		return &e.Key
+	case 'v':
+		return &e.Value
+	case 'h':
+		return &e.Head
+	case 'f':
+		return &e.Field
+	case 'g':
+		return &e.Who
+	case 'l':
+		return &e.Place
+	case 't':
+		return &e.To
+	case 'r':
+		return &e.Prev
+	default:
+		return nil
+	}
+}
+
+// number returns a field that is a signed number, nil for others.
+func (e *Effect) number(field byte) *int64 {
+	switch field {
+	case 'i':
+		return &e.Index
+	case 'n':
+		return &e.Count
+	case 'm':
+		return &e.At
+	case 'a':
+		return &e.Active
+	default:
+		return nil
+	}
 }
 
 func appendBytes(dst, b []byte) []byte {
@@ -77,7 +201,7 @@ func (r *EffectReader) Reset(body []byte) {
 }
 
 // Next fills e with the next effect and returns true, or returns false at the end of the body. e's Key
-// and Value alias the body. The error is ErrNewer or ErrDamaged; after it the rest of the body cannot be
+// and other slices alias the body. The error is ErrNewer or ErrDamaged; after it the rest of the body cannot be
 // read.
 func (r *EffectReader) Next(e *Effect) (bool, error) {
 	if len(r.rest) == 0 {
@@ -105,12 +229,14 @@ func (r *EffectReader) fixed(e *Effect) error {
 	*e = Effect{Op: Op(b[0]), Cause: Cause(b[1]), Marks: Marks(b[2]), Slot: slot.ID(binary.BigEndian.Uint16(b[3:]))}
 	r.rest = b[fixedSize:]
 	switch {
-	case e.Op < OpSet || e.Op > OpFlush:
+	case e.Op < OpSet || e.Op > opLast:
 		return fmt.Errorf("%w: operation %d", ErrNewer, e.Op)
 	case e.Cause < CauseClient || e.Cause > CauseMigrate:
 		return fmt.Errorf("%w: cause %d", ErrNewer, e.Cause)
 	case e.Marks&^marksKnown != 0:
 		return fmt.Errorf("%w: marks %08b", ErrNewer, e.Marks)
+	case e.Marks&MarkObject != 0 && e.Op != OpDel && e.Op != OpExpire && e.Op != OpPersist:
+		return fmt.Errorf("%w: operation %d marked as one on a collection", ErrNewer, e.Op)
 	case e.Slot >= slot.Count:
 		return fmt.Errorf("%w: slot %d", ErrDamaged, e.Slot)
 	}
@@ -155,7 +281,20 @@ func (r *EffectReader) intern(b []byte) string {
 	return s
 }
 
-func (r *EffectReader) fields(e *Effect) (err error) {
+func (r *EffectReader) fields(e *Effect) error {
+	if e.Op <= OpFlush {
+		return r.keyFields(e)
+	}
+	for _, field := range []byte(layout(e.Op)) {
+		if err := r.field(e, field); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyFields is fields for effects on whole keys.
+func (r *EffectReader) keyFields(e *Effect) (err error) {
 	if e.Op == OpFlush {
 		return nil
 	}
@@ -172,8 +311,59 @@ func (r *EffectReader) fields(e *Effect) (err error) {
 	}
 	if e.Op == OpSet {
 		e.Value, err = r.bytes()
+		return err
+	}
+	if e.Marks&MarkObject != 0 {
+		return r.field(e, 'o')
+	}
+	return nil
+}
+
+func (r *EffectReader) field(e *Effect, field byte) (err error) {
+	if b := e.bytes(field); b != nil {
+		*b, err = r.bytes()
+		return err
+	}
+	if n := e.number(field); n != nil {
+		*n, err = r.varint()
+		return err
+	}
+	switch field {
+	case 'p':
+		e.PrevExpireAt, err = r.time()
+	case 'x':
+		e.ExpireAt, err = r.time()
+	case 'o':
+		var n uint64
+		n, err = r.uvarint()
+		e.Object = n ^ uint64(e.Slot)<<48
+	case 's':
+		var n uint64
+		n, err = r.fixed64()
+		e.Score = math.Float64frombits(n)
+	case 'd':
+		if e.ID.MS, err = r.fixed64(); err == nil {
+			e.ID.Seq, err = r.fixed64()
+		}
 	}
 	return err
+}
+
+func (r *EffectReader) fixed64() (uint64, error) {
+	b, err := r.take(8)
+	if err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+func (r *EffectReader) varint() (int64, error) {
+	v, n := binary.Varint(r.rest)
+	if n <= 0 {
+		return 0, fmt.Errorf("%w: a number is cut off or too large", ErrDamaged)
+	}
+	r.rest = r.rest[n:]
+	return v, nil
 }
 
 func (r *EffectReader) time() (int64, error) {

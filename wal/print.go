@@ -1,10 +1,13 @@
 package wal
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -62,6 +65,28 @@ type printedEffect struct {
 	ValueHex    *string  `json:"value_hex,omitempty"`
 	Expires     string   `json:"expires,omitempty"`
 	WouldExpire string   `json:"previously_expires,omitempty"`
+
+	printedElement
+}
+
+// printedElement is what an effect on a collection has besides.
+type printedElement struct {
+	Object   string  `json:"object,omitempty"`
+	Field    *string `json:"field,omitempty"`
+	FieldHex *string `json:"field_hex,omitempty"`
+	Who      *string `json:"consumer,omitempty"`
+	WhoHex   *string `json:"consumer_hex,omitempty"`
+	To       *string `json:"to,omitempty"`
+	ToHex    *string `json:"to_hex,omitempty"`
+	Score    string  `json:"score,omitempty"`
+	Previous string  `json:"previous_score,omitempty"`
+	Index    *int64  `json:"index,omitempty"`
+	Count    *int64  `json:"count,omitempty"`
+	ID       string  `json:"id,omitempty"`
+	At       string  `json:"at,omitempty"`
+	Active   string  `json:"active,omitempty"`
+	Place    string  `json:"place,omitempty"`
+	Head     string  `json:"head,omitempty"`
 }
 
 // Record prints the message at seq. What is wrong with it is printed as its verdict; the error is the
@@ -142,14 +167,14 @@ func fillHeader(to *printedRecord, r *Record) {
 
 func printEffect(e *Effect) printedEffect {
 	printed := printedEffect{
-		Op:          nameOf(int(e.Op), "set", "del", "expire", "persist", "flush"),
+		Op:          e.Op.String(),
 		Cause:       nameOf(int(e.Cause), "client", "expire", "evict", "flush", "script", "migrate"),
 		Command:     e.Command,
 		Slot:        uint16(e.Slot),
 		Expires:     printTime(e.ExpireAt),
 		WouldExpire: printTime(e.PrevExpireAt),
 	}
-	for i, name := range []string{"first", "last", "created", "rename", "raw", "text"} {
+	for i, name := range []string{"first", "last", "created", "rename", "raw", "text", "", "object"} {
 		if e.Marks&(1<<i) != 0 {
 			printed.Marks = append(printed.Marks, name)
 		}
@@ -160,7 +185,56 @@ func printEffect(e *Effect) printedEffect {
 	if e.Op == OpSet {
 		printed.Value, printed.ValueHex = printBytes(e.Value)
 	}
+	if e.Marks&MarkObject != 0 {
+		printed.field(e, 'o')
+	}
+	for _, field := range []byte(layout(e.Op)) {
+		printed.field(e, field)
+	}
 	return printed
+}
+
+// field prints a field of an effect on a collection.
+func (p *printedEffect) field(e *Effect, field byte) {
+	switch field {
+	case 'o':
+		p.Object = fmt.Sprintf("%d/%d", e.Object>>48, e.Object&(1<<48-1))
+	case 'h':
+		p.Head = hex.EncodeToString(e.Head)
+	case 'l':
+		p.Place = hex.EncodeToString(e.Place)
+	case 'f':
+		p.Field, p.FieldHex = printBytes(e.Field)
+	case 'v':
+		p.Value, p.ValueHex = printBytes(e.Value)
+	case 'g':
+		p.Who, p.WhoHex = printBytes(e.Who)
+	case 't':
+		p.To, p.ToHex = printBytes(e.To)
+	case 's':
+		p.Score = strconv.FormatFloat(e.Score, 'g', -1, 64)
+	case 'r':
+		if len(e.Prev) == 8 {
+			p.Previous = strconv.FormatFloat(math.Float64frombits(binary.BigEndian.Uint64(e.Prev)), 'g', -1, 64)
+		}
+	case 'i':
+		p.Index = &e.Index
+	case 'n':
+		p.Count = &e.Count
+	case 'd':
+		p.ID = e.ID.String()
+	case 'm':
+		p.At = printTime(e.At)
+	case 'a':
+		p.Active = printTime(e.Active)
+	}
+}
+
+func number(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(*n, 10)
 }
 
 // nameOf names a number that counts from 1.
@@ -220,8 +294,13 @@ func (e *printedEffect) text(b *strings.Builder) {
 		}
 	}
 	field("key", e.Key, e.KeyHex)
+	field("to", e.To, e.ToHex)
+	field("field", e.Field, e.FieldHex)
+	field("consumer", e.Who, e.WhoHex)
 	field("value", e.Value, e.ValueHex)
 	for _, f := range [][2]string{
+		{"id", e.ID}, {"score", e.Score}, {"previous_score", e.Previous}, {"index", number(e.Index)}, {"count", number(e.Count)},
+		{"at", e.At}, {"active", e.Active}, {"place", e.Place}, {"object", e.Object}, {"head", e.Head},
 		{"expires", e.Expires}, {"previously_expires", e.WouldExpire}, {"cause", e.Cause},
 		{"command", e.Command}, {"marks", strings.Join(e.Marks, ",")},
 	} {
