@@ -86,7 +86,6 @@ func (p *Partition) take() ([]*group, error) {
 // applied gives back the room that groups took.
 func (p *Partition) applied(groups []*group) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, g := range groups {
 		p.backlog -= len(g.buf)
 		p.recycle(g)
@@ -94,14 +93,18 @@ func (p *Partition) applied(groups []*group) {
 	end := groups[len(groups)-1].end
 	p.atPebble, p.appliedMS = end.Seq, end.CommitMS
 	p.room.Broadcast()
+	p.attend()
+	m := p.due()
+	p.mu.Unlock()
+	p.append(m)
 }
 
 // undoRefused forgets the effects of the record that the log refused and of those that came after it: Pebble now
 // has all that is acknowledged and nothing else. Then it tells those who wait that their write is not done.
 func (p *Partition) undoRefused() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.reset == nil || len(p.queue) > 0 {
+		p.mu.Unlock()
 		return
 	}
 	p.store.Reset()
@@ -110,6 +113,10 @@ func (p *Partition) undoRefused() {
 	p.flight, p.reset = nil, nil
 	p.open = p.newGroup()
 	p.room.Broadcast()
+	p.attend() // what was undone may be what somebody waits for
+	m := p.due()
+	p.mu.Unlock()
+	p.append(m)
 }
 
 // awaitApplied blocks until Pebble has the given group, or the partition has ended.

@@ -12,19 +12,26 @@ const (
 	expireUnit = 64   // of them removed in one unit, which is how long others wait for the lock
 )
 
-// expirer removes keys whose time is over, as effects in the log (I7). While no key has a deadline it sleeps: each look wakes the
-// processor, on every partition of an idle node. It runs only while the partition serves.
+// expiring is how far the expirer has come in the order of deadlines.
+type expiring struct{ keys, fields []byte }
+
+// expirer removes keys and fields of hashes whose time is over, as effects in the log (I7). While nothing has a deadline it sleeps: each
+// look wakes the processor, on every partition of an idle node. It runs only while the partition serves.
 func (p *Partition) expirer(ctx context.Context) error {
 	tick := time.NewTimer(p.cfg.ExpireEvery)
 	defer tick.Stop()
-	var place []byte
+	var place expiring
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if p.nothingExpires() {
+		nothing, err := p.nothingExpires()
+		if err != nil {
+			return err
+		}
+		if nothing {
 			select {
 			case <-ctx.Done():
 				return nil
@@ -32,27 +39,31 @@ func (p *Partition) expirer(ctx context.Context) error {
 			}
 		}
 		if !p.keepExpired.Load() {
-			next, err := p.expire(ctx, place)
-			if err != nil {
+			if place.keys, err = p.expire(ctx, place.keys); err != nil {
 				return err
 			}
-			place = next
+			if place.fields, err = p.removeDue(ctx, place.fields, p.store.DueFields); err != nil {
+				return err
+			}
 		}
 		tick.Reset(p.cfg.ExpireEvery)
 	}
 }
 
-// nothingExpires tells whether no key has a deadline. Then the expirer is woken by the first that gets one.
-func (p *Partition) nothingExpires() bool {
+// nothingExpires tells whether nothing has a deadline. Then the expirer is woken by the first key or field that gets one.
+func (p *Partition) nothingExpires() (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.resting = p.store.Volatile() == 0
-	return p.resting
+	if err := p.store.SettleTimed(); err != nil {
+		return false, p.stop(err)
+	}
+	p.resting = p.store.Volatile() == 0 && !p.store.Timed()
+	return p.resting, nil
 }
 
-// wakeExpirer wakes the expirer when a key has got a deadline.
+// wakeExpirer wakes the expirer when a key or a field has got a deadline.
 func (p *Partition) wakeExpirer() {
-	if p.resting && p.store.Volatile() > 0 {
+	if p.resting && (p.store.Volatile() > 0 || p.store.Timed()) {
 		p.resting = false
 		select {
 		case p.deadlines <- struct{}{}:
@@ -64,11 +75,17 @@ func (p *Partition) wakeExpirer() {
 // SetActiveExpire turns the removal of expired keys on or off. They are hidden in any case.
 func (p *Partition) SetActiveExpire(on bool) { p.keepExpired.Store(!on) }
 
-// expire removes everything that is due now, beginning at a place in the order of deadlines, and returns where to begin next
-// time.
+// expire removes every key that is due now, beginning at a place in the order of deadlines, and returns where to begin next time.
 func (p *Partition) expire(ctx context.Context, place []byte) ([]byte, error) {
+	return p.removeDue(ctx, place, p.store.Due)
+}
+
+// removeDue removes everything that is due now and that look finds, beginning at a place in the order of deadlines, and returns where to
+// begin next time.
+func (p *Partition) removeDue(ctx context.Context, place []byte,
+	look func(place []byte, end int64, limit int) ([]keyspace.Due, []byte, error)) ([]byte, error) {
 	for ctx.Err() == nil {
-		due, next, err := p.store.Due(place, p.expiredBefore(), expireScan)
+		due, next, err := look(place, p.expiredBefore(), expireScan)
 		if err != nil {
 			return place, p.halt(err)
 		}
@@ -100,30 +117,39 @@ func (p *Partition) expiredBefore() int64 {
 func (p *Partition) removeExpired(ctx context.Context, due []keyspace.Due) (number uint64, ok bool) {
 	for len(due) > 0 && ctx.Err() == nil {
 		n := min(len(due), expireUnit)
-		commit, err := p.Update(expiry(due[:n]))
+		e := expiry{due: due[:n]}
+		commit, err := p.Update(&e)
 		if err != nil {
 			return number, false
 		}
 		if commit != nil {
 			number = commit.number
 		}
-		due = due[n:]
+		if due = due[n:]; len(e.more) > 0 {
+			due = append(e.more, due...)
+		}
 	}
 	return number, len(due) == 0
 }
 
-// expiry is the unit that removes those of the keys whose time is over.
-type expiry []keyspace.Due
+// expiry is the unit that removes those of the keys whose time is over, and some such fields of each hash.
+type expiry struct{ due, more []keyspace.Due }
 
-// Write removes the keys.
-func (e expiry) Write(tx *keyspace.Tx) {
-	for _, due := range e {
-		tx.RemoveDue(due)
+// Write removes them, and notes the hashes of which there is more to remove.
+func (e *expiry) Write(tx *keyspace.Tx) {
+	e.more = e.more[:0]
+	for _, due := range e.due {
+		switch {
+		case !due.Field:
+			tx.RemoveDue(due)
+		case tx.RemoveDueFields(due):
+			e.more = append(e.more, due)
+		}
 	}
 }
 
 // Origin says that the engine itself removes them.
-func (e expiry) Origin() uint64 { return 0 }
+func (e *expiry) Origin() uint64 { return 0 }
 
 // halt ends the partition because of err.
 func (p *Partition) halt(err error) error {

@@ -71,9 +71,9 @@ func (p *Partition) send() *message {
 	return p.seal(g, wal.Header{Kind: wal.KindData, Part: wal.PartFirst | wal.PartLast}, g.buf)
 }
 
-// due is send where there may be no group.
+// due is send where there may be no group, or the partition may have ended.
 func (p *Partition) due() *message {
-	if p.open == nil {
+	if p.open == nil || p.stopped != nil {
 		return nil
 	}
 	return p.send()

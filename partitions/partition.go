@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,7 @@ type Event struct {
 // Partition is one partition of this node: as its primary, or, in a cluster, as a replica that may become it. Its
 // methods are safe for concurrent use.
 //
-// mu guards gate, pacing, groups, tenure and history and, with few exceptions that its documentation names, the
+// mu guards gate, pacing, groups, tenure, history and lot and, with few exceptions that its documentation names, the
 // store. The lock is never held while waiting for the log or the disk, but for reads of keys that are not in memory by
 // commands that write.
 type Partition struct {
@@ -82,6 +83,7 @@ type Partition struct {
 	groups
 	tenure
 	history
+	lot lot
 }
 
 // gate says whether commands are let in.
@@ -209,6 +211,7 @@ func (p *Partition) read(r Reader) (*Commit, error) {
 	v.Probe()
 	r.Read(v)
 	if cold := v.Cold(); len(cold) > 0 {
+		v.CloseWalks()
 		if err := p.warm(cold); err != nil {
 			return nil, err
 		}
@@ -218,6 +221,7 @@ func (p *Partition) read(r Reader) (*Commit, error) {
 		r.Read(v)
 	}
 	if err := v.Err(); err != nil {
+		v.CloseWalks()
 		return nil, p.stop(err)
 	}
 	v.Count()
@@ -255,13 +259,13 @@ func (p *Partition) view() (*keyspace.View, error) {
 	return p.store.View(p.now()), nil
 }
 
-// warm reads keys into Pebble's cache without the lock, so that reading them under the lock is quick.
-func (p *Partition) warm(keys []string) error {
-	keys = append([]string(nil), keys...)
+// warm reads what is cold into Pebble's cache without the lock, so that reading them under the lock is quick.
+func (p *Partition) warm(cold []keyspace.Cold) error {
+	cold = slices.Clone(cold)
 	p.mu.Unlock()
 	defer p.mu.Lock()
-	for _, key := range keys {
-		if err := p.store.Warm(key); err != nil {
+	for _, c := range cold {
+		if err := p.store.Warm(c); err != nil {
 			return err
 		}
 	}
@@ -280,22 +284,29 @@ func (p *Partition) Update(w Writer) (*Commit, error) {
 func (p *Partition) group(w Writer) (*message, *Commit, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c, err := p.update(w)
+	if err := p.admit(); err != nil {
+		return nil, nil, err
+	}
+	c, err := p.unit(w)
 	if err != nil {
 		return nil, nil, err
 	}
-	return p.send(), c, nil
+	p.attend()
+	return p.due(), c, nil
 }
 
-func (p *Partition) update(w Writer) (*Commit, error) {
+// admit waits until a unit may be added to the open group, and says why none may if it is so.
+func (p *Partition) admit() error {
 	if !p.serving || !p.hasRoom() {
 		if err := p.wait(p.hasRoom); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if p.refusal != nil {
-		return nil, p.refusal
-	}
+	return p.refusal
+}
+
+// unit runs a unit into the open group.
+func (p *Partition) unit(w Writer) (*Commit, error) {
 	tx := p.store.Begin(p.now(), p.open.number, &p.open.buf)
 	tx.SetOrigin(w.Origin())
 	done := false
@@ -371,12 +382,15 @@ func (p *Partition) Unwatch(w *keyspace.Watch) {
 // Refuse makes writes fail with the given reason until it is called with nil. Reads go on.
 func (p *Partition) Refuse(why error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	defer p.room.Broadcast()
 	p.refusal = nil
 	if why != nil {
 		p.refusal = fmt.Errorf("%w: %w", ErrRefused, why)
 	}
+	p.room.Broadcast()
+	p.attend()
+	m := p.due()
+	p.mu.Unlock()
+	p.append(m)
 }
 
 // now is the time of the next unit in Unix milliseconds: never before that of the one before it, also
@@ -414,6 +428,7 @@ func (p *Partition) stop(why error) error {
 	if p.open != nil {
 		p.open.commit.finish(why)
 	}
+	p.dismiss(why)
 	p.room.Broadcast()
 	p.signal()
 	return why

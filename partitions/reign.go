@@ -37,6 +37,7 @@ func (p *Partition) member(ctx context.Context) error {
 	p.stand(Standing{Role: Stopped, Epoch: p.tail.Epoch})
 	p.store.SetReplica(true) // whoever watches a key must learn that this life of the partition is over
 	p.room.Broadcast()
+	p.dismiss(ErrNotServing)
 	p.mu.Unlock()
 	return errors.Join(err, p.flushAtEnd())
 }
@@ -126,6 +127,7 @@ func (p *Partition) quiesce() error {
 	p.serving = false
 	p.stand(Standing{Role: Handing, Epoch: p.tail.Epoch})
 	p.room.Broadcast()
+	p.dismiss(ErrNotServing)
 	for p.stopped == nil && (p.flight != nil || !p.open.empty() || p.open.barrier || p.backlog > 0) {
 		p.room.Wait()
 	}
@@ -150,4 +152,5 @@ func (p *Partition) abdicate() {
 	p.expected, p.armed = 0, false
 	p.timer.Stop()
 	p.room.Broadcast()
+	p.dismiss(ErrNotServing)
 }

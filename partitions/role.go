@@ -195,5 +195,6 @@ func (p *Partition) depose(why error) {
 	p.open.commit.finish(why)
 	p.open = p.newGroup()
 	p.room.Broadcast()
+	p.dismiss(ErrNotServing)
 	tell(p.turns.fallen, why)
 }

@@ -46,6 +46,7 @@ func (p *Partition) drain() error {
 	defer p.mu.Unlock()
 	p.serving = false
 	p.room.Broadcast()
+	p.dismiss(ErrNotServing)
 	for p.stopped == nil && (p.flight != nil || !p.open.empty() || p.backlog > 0) {
 		p.room.Wait()
 	}

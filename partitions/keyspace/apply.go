@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"shiplog/partitions/slot"
 	"shiplog/wal"
 )
 
@@ -17,6 +18,7 @@ type applying struct {
 	reader  wal.EffectReader
 	changes map[string]*change
 	order   []*change // the changes in the order in which their keys came first
+	objects map[uint64]*objectChange
 	free    []*change
 	flush   bool
 	counts  counts
@@ -29,12 +31,17 @@ type change struct {
 	cursor   uint64 // of the key's rows
 	value    Value
 	exists   bool
-	rewrite  bool  // the header row changes, not only the expiry
-	wasThere bool  // the key was in Pebble before the run
-	wasAt    int64 // the expiry that Pebble has
+	rewrite  bool   // the header row changes, not only the expiry
+	wasThere bool   // the key was in Pebble before the run
+	wasAt    int64  // the expiry that Pebble has
+	blind    bool   // no effect has said yet what that is
+	reborn   bool   // the key became or ceased to be a certain collection in the run
+	object   uint64 // of a collection; 0: a string, or not known to the run because nothing is to be known
 }
 
-func (a *applying) init() { a.changes = make(map[string]*change) }
+func (a *applying) init() {
+	a.changes, a.objects = make(map[string]*change), make(map[uint64]*objectChange)
+}
 
 // Apply changes the state by the effects of whole record bodies, in order, and moves the position to
 // the record that ended the last of them, all in one batch: after a crash the state stands before it or behind
@@ -80,23 +87,36 @@ func (s *Store) Apply(bodies [][]byte, to wal.Position, record uint64) error {
 func (a *applying) add(e *wal.Effect) error {
 	if e.Op == wal.OpFlush {
 		a.recycle()
-		a.flush, a.counts = true, counts{}
+		a.flush = true
+		a.counts.flush()
 		return nil
 	}
-	c := a.change(e)
+	if e.Op == wal.OpRename {
+		return a.rename(e)
+	}
+	c := a.change(e.Key, e.Slot, e.Marks&wal.MarkCreated == 0)
+	if e.Op.Collection() {
+		return a.addElement(c, e)
+	}
+	c.expiresAt(e.PrevExpireAt)
 	a.counts.change(c.exists, c.value.ExpireAt != 0, -1)
 	switch e.Op {
 	case wal.OpSet:
 		c.value = Value{Type: TypeString, Raw: e.Marks&wal.MarkRaw != 0, Text: e.Marks&wal.MarkText != 0,
 			ExpireAt: e.ExpireAt, Data: e.Value}
-		c.exists, c.rewrite = true, true
+		c.exists, c.rewrite, c.object = true, true, 0
 		if bug("expire-by-own-clock") && e.ExpireAt != 0 && e.ExpireAt <= time.Now().UnixMilli() {
 			c.value, c.exists = Value{}, false
 		}
 	case wal.OpDel:
-		c.value, c.exists, c.rewrite = Value{}, false, true
+		c.value, c.exists, c.rewrite, c.object = Value{}, false, true, 0
+		if e.Marks&wal.MarkObject != 0 {
+			a.object(e.Object).dropAll()
+			c.reborn = true
+		}
 	case wal.OpExpire:
 		c.value.ExpireAt = e.ExpireAt
+		c.object = e.Object
 	case wal.OpPersist:
 		c.value.ExpireAt = 0
 	default:
@@ -106,9 +126,10 @@ func (a *applying) add(e *wal.Effect) error {
 	return nil
 }
 
-// change returns the run's change of e's key; the first effect says what Pebble has.
-func (a *applying) change(e *wal.Effect) *change {
-	if c := a.changes[string(e.Key)]; c != nil {
+// change returns the run's change of a key. If this is the first effect on it, there says whether Pebble has the key; when it
+// expires is not known then.
+func (a *applying) change(key []byte, id slot.ID, there bool) *change {
+	if c := a.changes[string(key)]; c != nil {
 		return c
 	}
 	var c *change
@@ -117,12 +138,17 @@ func (a *applying) change(e *wal.Effect) *change {
 	} else {
 		c = new(change)
 	}
-	there := e.Op != wal.OpSet || e.Marks&wal.MarkCreated == 0
-	*c = change{key: string(e.Key), cursor: cursorFor(e.Slot, e.Key), exists: there, wasThere: there, wasAt: e.PrevExpireAt}
-	c.value.ExpireAt = e.PrevExpireAt
+	*c = change{key: string(key), cursor: cursorFor(id, key), exists: there, wasThere: there, blind: there}
 	a.changes[c.key] = c
 	a.order = append(a.order, c)
 	return c
+}
+
+// expiresAt takes note of the expiry that the key had before an effect, if it was not known.
+func (c *change) expiresAt(previous int64) {
+	if c.blind {
+		c.blind, c.wasAt, c.value.ExpireAt = false, previous, previous
+	}
 }
 
 // write commits the run.
@@ -135,6 +161,9 @@ func (s *Store) write(a *applying, to wal.Position) error {
 		}
 	}
 	if err := a.writeRows(b); err != nil {
+		return err
+	}
+	if err := s.writeObjects(b, a); err != nil {
 		return err
 	}
 	var buf [positionSize]byte
@@ -152,7 +181,7 @@ func deleteAll(b *pebble.Batch) error {
 	if err := b.DeleteRange([]byte{0, 0}, []byte(slotsEnd), nil); err != nil {
 		return err
 	}
-	return b.DeleteRange([]byte(areaIndex), []byte(areaIndex[:2]+"j"), nil)
+	return b.DeleteRange([]byte(areaIndex), []byte(areaIndex[:2]+"k"), nil)
 }
 
 // writeRows puts the rows of all keys into the batch, area by area and each as far as possible in the order in which Pebble
@@ -181,7 +210,7 @@ func (a *applying) writeRows(b *pebble.Batch) error {
 func (c *change) writeIndex(b *pebble.Batch) error {
 	var buf [64]byte
 	at := c.value.ExpireAt
-	if at == c.wasAt {
+	if at == c.wasAt && !c.reborn {
 		return nil
 	}
 	if c.wasAt != 0 {
@@ -192,7 +221,11 @@ func (c *change) writeIndex(b *pebble.Batch) error {
 	if at == 0 {
 		return nil
 	}
-	return b.Set(appendIndexKey(buf[:0], at, c.key), nil, nil)
+	var object []byte
+	if c.object != 0 {
+		object = binary.BigEndian.AppendUint64(nil, c.object)
+	}
+	return b.Set(appendIndexKey(buf[:0], at, c.key), object, nil)
 }
 
 // writeExpiry puts the row that says when the key expires into the batch.
@@ -242,6 +275,7 @@ func (a *applying) recycle() {
 	clear(a.order)
 	a.order = a.order[:0]
 	clear(a.changes)
+	clear(a.objects)
 }
 
 // reset makes ready for the next run and gives back the memory of an unusually large one.
@@ -249,7 +283,8 @@ func (a *applying) reset() {
 	const keep = 1 << 14
 	a.flush = false
 	if len(a.changes) > keep {
-		a.changes, a.order, a.free = make(map[string]*change), nil, nil
+		a.order, a.free = nil, nil
+		a.init()
 		return
 	}
 	a.recycle()

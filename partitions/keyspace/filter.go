@@ -1,6 +1,7 @@
 package keyspace
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -175,16 +176,21 @@ func (f *filter) stretch(next *keyBits, place []byte) (to []byte, read int, err 
 		return nil, 0, err
 	}
 	rows := 0
-	for ok := it.First(); ok; ok = it.Next() {
+	for ok := it.First(); ok; {
 		row := it.Key()
 		if rows++; rows > fillRows || read > fillBytes {
 			return clone(row), read, it.Close()
 		}
-		if row[2] == areaHeader {
-			next.add(xxhash.Sum64(row[keyPrefix:]))
-		}
 		value := it.LazyValue()
 		read += len(row) + value.Len()
+		switch {
+		case row[2] > areaHeader:
+			ok = it.SeekGE(binary.BigEndian.AppendUint16(nil, binary.BigEndian.Uint16(row)+1))
+			continue
+		case row[2] == areaHeader:
+			next.add(xxhash.Sum64(row[keyPrefix:]))
+		}
+		ok = it.Next()
 	}
 	if err := it.Error(); err != nil {
 		_ = it.Close() // says the same

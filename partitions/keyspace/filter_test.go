@@ -150,7 +150,7 @@ func TestFilterSparesReads(t *testing.T) {
 	v := r.store.View(r.now)
 	v.Probe()
 	if _, ok := v.Get([]byte("nobody")); ok || len(v.Cold()) > 0 || r.store.HotKeys() > 0 {
-		t.Errorf("a key that is surely not there: %v, asked of Pebble: %q, in memory: %d", ok, v.Cold(), r.store.HotKeys())
+		t.Errorf("a key that is surely not there: %v, asked of Pebble: %v, in memory: %d", ok, v.Cold(), r.store.HotKeys())
 	}
 }
 

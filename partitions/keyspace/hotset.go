@@ -15,13 +15,20 @@ type head struct {
 	list   *headList
 	prev   *head
 	next   *head
+
+	elements *elements // of a collection; nil: not in memory
+	unit     uint64    // the unit that last changed it
 }
 
 // headOverhead is about what a head costs beside its key and data: the struct and its place in the map.
 const headOverhead = 176
 
 func (h *head) size() int64 {
-	return headOverhead + int64(len(h.key)) + int64(cap(h.value.Data))
+	n := headOverhead + int64(len(h.key)) + int64(cap(h.value.Data))
+	if h.elements != nil {
+		n += h.elements.size()
+	}
+	return n
 }
 
 // hotSet holds the heads of keys in memory: those that Pebble does not have yet (dirty; never evicted) and the
@@ -67,14 +74,14 @@ func (s *hotSet) add(key []byte, value Value, exists bool) *head {
 	return h
 }
 
-// write changes a head in the name of a record (0: as Pebble has it).
-func (s *hotSet) write(h *head, value Value, exists bool, record uint64) {
+// write changes a head in the name of a record (0: as Pebble has it). m is what is in memory of a collection.
+func (s *hotSet) write(h *head, value Value, exists bool, m *elements, record uint64) {
 	if other := s.heads[h.key]; other != nil {
 		s.bytes -= other.size()
 		other.list.remove(other)
 	}
 	s.heads[h.key] = h
-	h.value, h.exists, h.record = value, exists, record
+	h.value, h.exists, h.elements, h.record = value, exists, m, record
 	s.bytes += h.size()
 	if record > s.applied.Load() {
 		s.dirty.push(h)

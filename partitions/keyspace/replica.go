@@ -13,6 +13,7 @@ func (s *Store) SetReplica(on bool) {
 	s.hot = newHotSet(s.hot.limit, &s.applied)
 	s.counts = s.stored
 	s.open, s.newest, s.flushed = 0, 0, 0
+	s.timed = timedHashes{}
 	s.dirtyWatches()
 }
 

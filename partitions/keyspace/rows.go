@@ -13,16 +13,18 @@ import (
 // The areas of the database (FORMAT.md). Rows of keys begin with the slot, so that slots can be counted,
 // split off and dropped by range; what belongs to the whole partition stands behind all slots.
 const (
-	areaExpiry byte = 'e' // of a slot: when a key expires
-	areaHeader byte = 'h' // of a slot: a key's type and, for strings, its data
-	areaIndex       = "\xff\xfei"
-	rowCounts       = "\xff\xffc"
-	rowFormat       = "\xff\xfff"
-	rowApplied      = "\xff\xffp"
+	areaExpiry  byte = 'e' // of a slot: when a key expires
+	areaHeader  byte = 'h' // of a slot: a key's type and, for strings, its data, for collections its top
+	areaElement byte = 'r' // of a slot: what a collection that was made there consists of
+	areaIndex        = "\xff\xfei"
+	areaFields       = "\xff\xfej"
+	rowCounts        = "\xff\xffc"
+	rowFormat        = "\xff\xfff"
+	rowApplied       = "\xff\xffp"
 )
 
 const (
-	formatVersion = 1
+	formatVersion = 2 // 1 had no collections
 	hashSize      = 6
 	keyPrefix     = 2 + 1 + hashSize // slot, area, hash
 	headerPrefix  = 2                // type, flags
@@ -75,11 +77,17 @@ func appendHeader(dst []byte, v *Value) []byte {
 
 // parseHeader decodes a header row. The result's Data aliases row.
 func parseHeader(row []byte) (Value, error) {
-	if len(row) < headerPrefix || Type(row[0]) != TypeString || row[1]&^(flagRaw|flagText) != 0 {
+	if len(row) < headerPrefix || row[1]&^(flagRaw|flagText) != 0 {
 		return Value{}, errRow
 	}
-	flags := row[1]
-	return Value{Type: Type(row[0]), Raw: flags&flagRaw != 0, Text: flags&flagText != 0, Data: row[headerPrefix:]}, nil
+	v := Value{Type: Type(row[0]), Raw: row[1]&flagRaw != 0, Text: row[1]&flagText != 0, Data: row[headerPrefix:]}
+	if v.Type == TypeString {
+		return v, nil
+	}
+	if _, sound := parseTop(v.Data); !sound || v.Type < TypeString || v.Type > TypeStream || row[1] != 0 {
+		return Value{}, errRow
+	}
+	return v, nil
 }
 
 // cursorFor is the place of a key in the order of keys: its slot, then its hash. It fits into 62 bits.
@@ -124,10 +132,11 @@ func parsePosition(row []byte) (p wal.Position, err error) {
 	return p, nil
 }
 
-// counts are the numbers of keys that DBSIZE and INFO answer.
+// counts are the numbers of keys that DBSIZE and INFO answer, and the number of the newest collection.
 type counts struct {
 	keys     int64
 	volatile int64 // keys with an expiry
+	objects  uint64
 }
 
 // change adds n to the counts that a key of this shape belongs to.
@@ -140,16 +149,29 @@ func (c *counts) change(exists, volatile bool, n int64) {
 	}
 }
 
-func appendCounts(dst []byte, c counts) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, uint64(c.keys))
-	return binary.BigEndian.AppendUint64(dst, uint64(c.volatile))
+// flush sets the counts to what they are without keys. Numbers of collections are never used again.
+func (c *counts) flush() { *c = counts{objects: c.objects} }
+
+// object takes note of a collection's number.
+func (c *counts) object(object uint64) {
+	c.objects = max(c.objects, object&(1<<objectBits-1))
 }
 
+func appendCounts(dst []byte, c counts) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(c.keys))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(c.volatile))
+	return binary.BigEndian.AppendUint64(dst, c.objects)
+}
+
+// parseCounts decodes the row of counts; format 1 had no number of collections.
 func parseCounts(row []byte) (c counts, err error) {
-	if len(row) != 16 {
+	if len(row) != 16 && len(row) != 24 {
 		return c, errRow
 	}
 	c.keys = int64(binary.BigEndian.Uint64(row))
 	c.volatile = int64(binary.BigEndian.Uint64(row[8:]))
+	if len(row) == 24 {
+		c.objects = binary.BigEndian.Uint64(row[16:])
+	}
 	return c, nil
 }

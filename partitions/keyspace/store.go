@@ -34,9 +34,9 @@ type Options struct {
 // removed because their time was over.
 type Tally struct{ Hits, Misses, Expired int64 }
 
-// Store is the state of one partition. View, Begin, Watch, Unwatch, Snapshot, Reset and SetReplica need the partition's lock;
-// Apply, Flush, Durable and Due do not, but Apply has one caller at a time, and needs it on a replica. A Store owns the goroutine
-// that fills its filter.
+// Store is the state of one partition. View, Begin, Watch, Unwatch, Await, Unawait, TakeReady, Snapshot, Reset and SetReplica need the
+// partition's lock; Apply, Flush, Durable and Due do not, but Apply has one caller at a time, and needs it on a replica. A Store
+// owns the goroutine that fills its filter.
 //
 // Records are counted by the partition, from 1 in each life of the process: that count, not the log's
 // sequence, says what is open, acknowledged and applied here.
@@ -48,13 +48,14 @@ type Store struct {
 	hot     *hotSet
 	open    uint64 // the record that units are being added to
 	newest  uint64 // the newest record that has effects
+	units   uint64 // begun so far
 	flushed uint64 // the newest record that emptied the partition
 	counts  counts
 	tally   Tally
-	watches map[string][]watcher
-	touched func(key []byte, origin uint64)
-	view    View
-	tx      Tx
+	timed   timedHashes
+	interest
+	view View
+	tx   Tx
 
 	life     atomic.Uint64 // counts the changes of role: what was found out in one life may be wrong in the next
 	applied  atomic.Uint64 // the newest record that Pebble has
@@ -70,7 +71,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state in %s: %w", dir, err)
 	}
-	s := &Store{db: db, slots: o.Slots, watches: make(map[string][]watcher), touched: o.Touched}
+	s := &Store{db: db, slots: o.Slots, interest: interest{watches: make(map[string][]watcher), touched: o.Touched}}
 	if s.slots == (slot.Range{}) {
 		s.slots.Last = slot.Count - 1
 	}
@@ -124,6 +125,10 @@ func (s *Store) recall() error {
 		return errRow
 	case version[0] > formatVersion:
 		return ErrNewerFormat
+	case version[0] < formatVersion: // nothing that older formats have has changed
+		if err := s.db.Set([]byte(rowFormat), []byte{formatVersion}, pebble.NoSync); err != nil {
+			return err
+		}
 	}
 	if row, err := s.row(rowApplied); err != nil {
 		return err
@@ -192,8 +197,15 @@ func (s *Store) View(now int64) *View {
 // Pebble under the lock. What the command answers is then void if Cold is not empty.
 func (v *View) Probe() { v.probe = true }
 
-// Cold returns the keys that a probing View did not find in memory.
-func (v *View) Cold() []string { return v.cold }
+// Cold is a key, or rows of a collection, that a probing View did not find in memory.
+type Cold struct {
+	key      string
+	object   uint64 // of the rows; 0: the key itself
+	from, to []byte // nil to: only the row from
+}
+
+// Cold returns what a probing View did not find in memory.
+func (v *View) Cold() []Cold { return v.cold }
 
 // Seen returns the newest record that the View saw an effect of, 0 when all it saw is in Pebble.
 func (v *View) Seen() uint64 { return v.seen }
@@ -216,10 +228,26 @@ func (s *Store) Volatile() int64 { return s.counts.volatile }
 // Watched returns the number of keys that somebody watches. It needs the lock.
 func (s *Store) Watched() int { return len(s.watches) }
 
-// Warm brings what Pebble holds of key into its cache, without the lock.
-func (s *Store) Warm(key string) error {
-	_, _, err := s.read([]byte(key))
-	return err
+// warmRows is how many rows of a collection Warm reads at most.
+const warmRows = 4096
+
+// Warm brings what Pebble holds of something cold into its cache, without the lock.
+func (s *Store) Warm(c Cold) error {
+	if c.object == 0 {
+		_, _, err := s.read([]byte(c.key))
+		return err
+	}
+	if c.to == nil {
+		c.to = after(c.from)
+	}
+	w, err := s.walkObject(c.object, c.from, c.to)
+	if err != nil {
+		return err
+	}
+	for n, ok := 0, w.First(); ok && n < warmRows; n, ok = n+1, w.Next() {
+		_ = w.Value()
+	}
+	return errors.Join(w.Error(), w.Close())
 }
 
 // Begin begins a unit at now (Unix milliseconds) in the record that is open, whose body is *out. It must end with
@@ -234,13 +262,19 @@ func (s *Store) Begin(now int64, record uint64, out *[]byte) *Tx {
 	t.cause, t.command, t.origin = wal.CauseClient, "", 0
 	t.out, t.start = out, len(*out)
 	t.effects, t.counts, t.flushed, t.newest = 0, s.counts, s.flushed, s.newest
+	s.units++
+	t.unit = s.units
 	return t
 }
 
 // Reset forgets everything that is not in Pebble: effects that will never be acknowledged. No Apply may be
 // running.
 func (s *Store) Reset() {
-	s.hot.dropUnapplied()
+	if s.flushed > s.applied.Load() { // what is known since then is known of an empty partition
+		s.hot = newHotSet(s.hot.limit, &s.applied)
+	} else {
+		s.hot.dropUnapplied()
+	}
 	s.counts = s.stored
 	s.flushed = 0
 	s.newest = s.applied.Load()

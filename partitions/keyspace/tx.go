@@ -20,16 +20,28 @@ type Tx struct {
 	counts  counts // before the unit
 	flushed uint64 // before the unit
 	newest  uint64 // before the unit
+	unit    uint64 // number of the unit
+	created bool   // the next effect is the first on a collection that has just been made
+	topped  bool   // pending, or an effect after it on the same collection, is to carry top
+	top     Value
 	origin  uint64 // who causes the unit: a session's id, 0 for the engine
+	hushed  bool   // what is written now is no news to those who watch, await or track the key
 }
 
-// undo is what a head was before the unit first changed it; a whole hot set for a flush.
+// undo is what a head was before the unit changed it; one of its rows; or a whole hot set, for a flush.
 type undo struct {
-	head   *head
-	value  Value
-	exists bool
-	record uint64
-	hot    *hotSet
+	head     *head
+	value    Value
+	exists   bool
+	record   uint64
+	elements *elements
+	hot      *hotSet
+
+	isRow bool
+	sub   string
+	row   element
+	had   bool // row was in memory
+	whole bool // the collection was whole in memory
 }
 
 // SetCommand names the command whose effects follow: its upper-case name goes into the log.
@@ -65,8 +77,8 @@ func (t *Tx) Expire(key []byte, at int64) bool {
 	prev := h.value.ExpireAt
 	value := h.value
 	value.ExpireAt = at
-	t.write(h, value, true)
-	t.emit(wal.Effect{Op: wal.OpExpire, Cause: t.cause, Key: key, ExpireAt: at, PrevExpireAt: prev})
+	t.write(h, value, true, h.elements)
+	t.emit(ofObject(h, wal.Effect{Op: wal.OpExpire, Cause: t.cause, Key: key, ExpireAt: at, PrevExpireAt: prev}))
 	return true
 }
 
@@ -79,8 +91,8 @@ func (t *Tx) Persist(key []byte) bool {
 	prev := h.value.ExpireAt
 	value := h.value
 	value.ExpireAt = 0
-	t.write(h, value, true)
-	t.emit(wal.Effect{Op: wal.OpPersist, Cause: t.cause, Key: key, PrevExpireAt: prev})
+	t.write(h, value, true, h.elements)
+	t.emit(ofObject(h, wal.Effect{Op: wal.OpPersist, Cause: t.cause, Key: key, PrevExpireAt: prev}))
 	return true
 }
 
@@ -94,10 +106,57 @@ func (t *Tx) Rename(from, to []byte) bool {
 	if string(from) == string(to) {
 		return true
 	}
+	if h.value.object() != 0 {
+		t.renameObject(h, from, to)
+		return true
+	}
 	value := h.value
 	t.remove(from, t.cause, wal.MarkRename)
 	t.set(to, value, wal.MarkRename)
 	return true
+}
+
+// Copy makes the key to, which must be another one, hold what from holds, with its expiry, and tells whether from was there. What to
+// held before is gone.
+func (t *Tx) Copy(from, to []byte) bool {
+	h, ok := t.settle(from)
+	if !ok {
+		return false
+	}
+	if h.value.object() == 0 {
+		t.set(to, h.value, 0)
+		return true
+	}
+	t.remove(to, t.cause, 0)
+	switch h.value.Type {
+	case TypeList:
+		t.copyList(h, to)
+	case TypeSet:
+		t.copySet(h, to)
+	case TypeZSet:
+		t.copyZSet(h, to)
+	case TypeHash:
+		t.copyHash(h, to)
+	default:
+		t.copyStream(h, to)
+	}
+	if at := h.value.ExpireAt; at != 0 {
+		t.Expire(to, at)
+	}
+	return true
+}
+
+// renameObject moves a collection to another key. Its rows stay where they are.
+func (t *Tx) renameObject(h *head, from, to []byte) {
+	t.remove(to, t.cause, 0)
+	if t.removeOverdue(h); !h.exists {
+		return
+	}
+	value, m := h.value, h.elements
+	t.write(h, Value{}, false, nil)
+	t.write(t.slot(to), value, true, m)
+	t.emit(wal.Effect{Op: wal.OpRename, Cause: t.cause, Marks: wal.MarkRename, Key: from, PrevExpireAt: value.ExpireAt,
+		Whole: wal.Whole{Object: value.object(), Head: appendHeader(nil, &value), To: to}})
 }
 
 // Flush removes every key of the partition.
@@ -107,7 +166,7 @@ func (t *Tx) Flush() {
 	t.undo = append(t.undo, undo{hot: s.hot})
 	s.hot = newHotSet(s.hot.limit, &s.applied)
 	s.flushed = s.open
-	s.counts = counts{}
+	s.counts.flush()
 	t.dependOn(s.open)
 	if s.touched != nil {
 		s.touched(nil, t.origin)
@@ -149,9 +208,13 @@ func (t *Tx) settle(key []byte) (*head, bool) {
 	return h, true
 }
 
-// set writes value to key and emits the effect. value.Data is kept.
+// set writes value, a string, to key and emits the effect. value.Data is kept.
 func (t *Tx) set(key []byte, value Value, marks wal.Marks) {
 	h, there := t.settle(key)
+	if there && h.value.object() != 0 {
+		t.drop(h, key, t.cause, marks&wal.MarkRename)
+		there = false
+	}
 	prev := int64(0)
 	if there {
 		prev = h.value.ExpireAt
@@ -165,7 +228,7 @@ func (t *Tx) set(key []byte, value Value, marks wal.Marks) {
 	if value.Text {
 		marks |= wal.MarkText
 	}
-	t.write(h, value, true)
+	t.write(h, value, true, nil)
 	t.emit(wal.Effect{Op: wal.OpSet, Cause: t.cause, Marks: marks, Key: key, Value: value.Data,
 		ExpireAt: value.ExpireAt, PrevExpireAt: prev})
 }
@@ -185,8 +248,9 @@ func (t *Tx) drop(h *head, key []byte, cause wal.Cause, marks wal.Marks) {
 	if cause == wal.CauseExpire {
 		t.store.tally.Expired++
 	}
-	t.write(h, Value{}, false)
-	t.emit(wal.Effect{Op: wal.OpDel, Cause: cause, Marks: marks, Key: key, PrevExpireAt: prev})
+	e := ofObject(h, wal.Effect{Op: wal.OpDel, Cause: cause, Marks: marks, Key: key, PrevExpireAt: prev})
+	t.write(h, Value{}, false, nil)
+	t.emit(e)
 }
 
 // slot returns the head to write key into; the key is not there.
@@ -198,14 +262,16 @@ func (t *Tx) slot(key []byte) *head {
 }
 
 // write changes a head and keeps what is needed to undo it.
-func (t *Tx) write(h *head, value Value, exists bool) {
+func (t *Tx) write(h *head, value Value, exists bool, m *elements) {
 	s := t.store
-	t.undo = append(t.undo, undo{head: h, value: h.value, exists: h.exists, record: h.record})
+	t.undo = append(t.undo, undo{head: h, value: h.value, exists: h.exists, record: h.record, elements: h.elements})
 	s.counts.change(h.exists, h.value.ExpireAt != 0, -1)
 	s.counts.change(exists, value.ExpireAt != 0, +1)
-	h.used = t.now
-	s.hot.write(h, value, exists, s.open)
-	s.touch(h.key, exists, t.origin)
+	h.used, h.unit = t.now, t.unit
+	s.hot.write(h, value, exists, m, s.open)
+	if !t.hushed {
+		s.touch(h.key, exists, t.origin)
+	}
 	t.dependOn(s.open)
 }
 
@@ -215,7 +281,7 @@ func (t *Tx) emit(e wal.Effect) {
 	if t.effects == 0 {
 		e.Marks |= wal.MarkFirst
 	} else {
-		*t.out = wal.AppendEffect(*t.out, &t.pending)
+		t.encode(&e)
 	}
 	if e.Op != wal.OpFlush {
 		e.Slot = slot.Of(e.Key)
@@ -226,11 +292,21 @@ func (t *Tx) emit(e wal.Effect) {
 	t.effects++
 }
 
+// encode writes the pending effect, which next follows if it is not nil. If next says what becomes of the same collection,
+// the pending one need not.
+func (t *Tx) encode(next *wal.Effect) {
+	if t.topped && (next == nil || !next.Op.Collection() || next.Object != t.pending.Object) {
+		t.pending.Head = appendHeader(nil, &t.top)
+		t.topped = false
+	}
+	*t.out = wal.AppendEffect(*t.out, &t.pending)
+}
+
 // Commit ends the unit: its effects now stand whole in the open record.
 func (t *Tx) Commit() {
 	if t.effects > 0 {
 		t.pending.Marks |= wal.MarkLast
-		*t.out = wal.AppendEffect(*t.out, &t.pending)
+		t.encode(nil)
 	}
 	t.release()
 }
@@ -239,7 +315,7 @@ func (t *Tx) Commit() {
 func (t *Tx) release() {
 	clear(t.undo)
 	t.undo = t.undo[:0]
-	t.pending = wal.Effect{}
+	t.pending, t.top, t.topped, t.created = wal.Effect{}, Value{}, false, false
 }
 
 // Rollback undoes the whole unit, newest change first, and takes its effects out of the open record.
@@ -247,11 +323,16 @@ func (t *Tx) Rollback() {
 	s := t.store
 	for i := len(t.undo) - 1; i >= 0; i-- {
 		u := &t.undo[i]
+		if u.isRow {
+			t.undoRow(u)
+			continue
+		}
 		if u.hot != nil {
 			s.hot = u.hot
 			continue
 		}
-		s.hot.write(u.head, u.value, u.exists, u.record)
+		s.hot.write(u.head, u.value, u.exists, u.elements, u.record)
+		u.head.unit = 0
 		if u.head.stub {
 			s.hot.forget(u.head)
 		}

@@ -6,20 +6,24 @@ type Type uint8
 // The types, numbered as the header rows write them (FORMAT.md).
 const (
 	TypeString Type = 1
+	TypeList   Type = 2
+	TypeSet    Type = 3
+	TypeZSet   Type = 4
+	TypeHash   Type = 5
+	TypeStream Type = 6
 )
 
 // String is the type's name as the TYPE command answers it.
 func (t Type) String() string {
-	switch t {
-	case TypeString:
-		return "string"
-	default:
-		return "unknown"
+	names := [...]string{"none", "string", "list", "set", "zset", "hash", "stream"}
+	if int(t) < len(names) {
+		return names[t]
 	}
+	return "unknown"
 }
 
-// Value is what a key holds, as a command sees it. Data is a string's bytes: nobody may change them,
-// and they stay valid after the View that showed them. ExpireAt is in Unix milliseconds, 0 for never. Raw tells
+// Value is what a key holds, as a command sees it. Data is a string's bytes, or what is kept of a collection as a whole (top):
+// nobody may change them, and they stay valid after the View that showed them. ExpireAt is in Unix milliseconds, 0 for never. Raw tells
 // that the string was made in place (APPEND, SETRANGE), Text that it is text although it may look like an integer
 // (INCRBYFLOAT); OBJECT ENCODING shows both.
 type Value struct {

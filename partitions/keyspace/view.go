@@ -12,7 +12,8 @@ type View struct {
 	quiet bool // reads do not count as use (CLIENT NO-TOUCH)
 	probe bool // report a miss of the hot set instead of reading Pebble
 	seen  uint64
-	cold  []string
+	cold  []Cold
+	walks []*Walk
 	hits  int64
 	miss  int64
 	err   error
@@ -110,7 +111,7 @@ func (v *View) load(key []byte) *head {
 		return nil
 	}
 	if v.probe {
-		v.cold = append(v.cold, string(key))
+		v.cold = append(v.cold, Cold{key: string(key)})
 		return nil
 	}
 	value, exists, err := s.read(key)
@@ -129,7 +130,7 @@ func (v *View) dependOn(record uint64) { v.seen = max(v.seen, record) }
 
 // fail notes the first failure of the store.
 func (v *View) fail(err error) {
-	if v.err == nil {
+	if v.err == nil && err != nil {
 		v.err = err
 	}
 }

@@ -1,5 +1,12 @@
 package keyspace
 
+// interest is who is to learn that keys change. It is guarded by the partition's lock.
+type interest struct {
+	watches map[string][]watcher
+	awaited awaited
+	touched func(key []byte, origin uint64) // Options.Touched
+}
+
 // Watch is what one client watches in one partition (WATCH). It is guarded by the partition's lock.
 type Watch struct {
 	dirty bool
@@ -64,7 +71,7 @@ func (w *Watch) Dirty(v *View) bool {
 	return false
 }
 
-// touch tells those who watch or track key that it changes now, caused by a session (0: the engine).
+// touch tells those who watch, await or track key that it changes now, caused by a session (0: the engine).
 func (s *Store) touch(key string, exists bool, origin uint64) {
 	if len(s.watches) > 0 {
 		watchers := s.watches[key]
@@ -76,13 +83,17 @@ func (s *Store) touch(key string, exists bool, origin uint64) {
 			}
 		}
 	}
+	if len(s.awaited.keys) > 0 {
+		s.awaited.touch(key)
+	}
 	if s.touched != nil {
 		s.touched([]byte(key), origin)
 	}
 }
 
-// dirtyWatches tells everyone who watches anything that it may have changed.
+// dirtyWatches tells everyone who watches or awaits anything that it may have changed.
 func (s *Store) dirtyWatches() {
+	s.awaited.touchAll()
 	for _, watchers := range s.watches {
 		for _, w := range watchers {
 			w.watch.dirty = true
@@ -90,8 +101,9 @@ func (s *Store) dirtyWatches() {
 	}
 }
 
-// touchWatched tells those who watch a key that is there that it goes with all others.
+// touchWatched tells those who watch a key that is there, or await any, that all go.
 func (t *Tx) touchWatched() {
+	t.store.awaited.touchAll()
 	for key, watchers := range t.store.watches {
 		if _, there := t.Peek([]byte(key)); !there {
 			continue

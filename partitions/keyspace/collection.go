@@ -1,0 +1,161 @@
+package keyspace
+
+import (
+	"slices"
+
+	"shiplog/partitions/slot"
+	"shiplog/wal"
+)
+
+// look returns the head of the collection at key, nil when there is no key. It is not ok when the key holds another type. It
+// counts as a use of the key.
+func (v *View) look(key []byte, t Type) (h *head, ok bool) {
+	h = v.alive(key)
+	if h == nil {
+		return nil, true
+	}
+	if !v.quiet {
+		h.used = v.now
+	}
+	return h, h.value.Type == t
+}
+
+// topOfHead decodes what is kept of the collection at h, which is there.
+func topOfHead(h *head) top {
+	t, _ := parseTop(h.value.Data) // it was sound when it came here
+	return t
+}
+
+// ofObject marks an effect on a whole key that is a collection.
+func ofObject(h *head, e wal.Effect) wal.Effect {
+	if e.Object = h.value.object(); e.Object != 0 {
+		e.Marks |= wal.MarkObject
+	}
+	return e
+}
+
+// create makes an empty collection at key, which is not there. An effect on it must follow in the same unit.
+func (t *Tx) create(key []byte, typ Type) *head {
+	s := t.store
+	s.counts.objects++
+	object := uint64(slot.Of(key))<<objectBits | s.counts.objects
+	h := t.slot(key)
+	value := Value{Type: typ, Data: appendTop(nil, &top{object: object})}
+	t.write(h, value, true, &elements{object: object, whole: true})
+	t.created = true
+	return h
+}
+
+// element writes an effect on the collection at h to its rows and to the open record, and keeps after as its top. A collection
+// without elements, but for streams, is gone after that: h is then not there any more. The effect's slices must stay as they are until
+// the unit ends; they are copied where they are kept longer.
+func (t *Tx) element(h *head, e wal.Effect, after *top) {
+	value := h.value
+	data := appendTop(make([]byte, 0, len(value.Data)+4), after)
+	changed := !slices.Equal(data, value.Data) || t.created
+	value.Data = data
+	if h.unit != t.unit {
+		t.write(h, value, true, h.elements)
+	} else if changed {
+		t.store.hot.bytes += int64(cap(data) - cap(h.value.Data))
+		h.value.Data = data
+	}
+	e.Cause, e.Key, e.Object = t.cause, []byte(h.key), after.object
+	if t.created {
+		e.Marks |= wal.MarkCreated
+		t.created = false
+	}
+	t.overlay(h, &e)
+	t.emit(e)
+	if changed {
+		t.top, t.topped = h.value, true
+	}
+	if after.count == 0 && value.Type != TypeStream {
+		t.drop(h, e.Key, t.cause, 0)
+	}
+}
+
+// overlay changes the rows in memory as the effect says.
+func (t *Tx) overlay(h *head, e *wal.Effect) {
+	m := t.elements(h)
+	before := m.bytes
+	mutate(e, overlay{t, h, m})
+	m.shed(t.store.applied.Load())
+	if m.whole && m.bytes > t.store.elementLimit() {
+		m.thin()
+	}
+	if h.list != nil {
+		t.store.hot.bytes += m.bytes - before
+	}
+}
+
+// overlay is the rows of a collection in memory, as mutate changes them.
+type overlay struct {
+	t *Tx
+	h *head
+	m *elements
+}
+
+func (o overlay) put(sub, value []byte, fresh bool) {
+	o.change(string(sub), element{value: clone(value)})
+	if fresh {
+		o.count(sub, 1)
+	}
+}
+
+func (o overlay) drop(sub []byte) {
+	o.change(string(sub), element{gone: true})
+	o.count(sub, -1)
+}
+
+func (o overlay) dropRange(from, to []byte) {
+	var subs [][]byte
+	o.t.ascend(o.h, from, to, func(sub, _ []byte) bool {
+		subs = append(subs, clone(sub))
+		return true
+	})
+	for _, sub := range subs {
+		o.drop(sub)
+	}
+}
+
+func (o overlay) change(sub string, e element) {
+	e.record = o.t.store.open
+	prev, had := o.m.put(sub, e)
+	o.t.undo = append(o.t.undo, undo{isRow: true, head: o.h, elements: o.m, sub: sub, row: prev, had: had, whole: o.m.whole})
+	if !had || prev.record != e.record {
+		o.m.queue = append(o.m.queue, late{sub: sub, record: e.record})
+	}
+}
+
+// count keeps the census, if there is one.
+func (o overlay) count(sub []byte, n int64) {
+	c := o.m.census
+	if c == nil {
+		return
+	}
+	if o.m.whole {
+		o.m.census = nil
+		return
+	}
+	if split := c.add(string(sub), n); split != "" {
+		o.t.split(o.h, c, split)
+	}
+}
+
+// undoRow brings a row back to what it was before the unit.
+func (t *Tx) undoRow(u *undo) {
+	m, before := u.elements, u.elements.bytes
+	if u.had {
+		m.put(u.sub, u.row)
+	} else {
+		m.forget(u.sub)
+		if m.whole && !u.whole {
+			m.thin() // it was brought in while this row, which Pebble may have, was changed
+		}
+	}
+	m.census = nil
+	if u.head.list != nil && u.head.elements == m {
+		t.store.hot.bytes += m.bytes - before
+	}
+}
