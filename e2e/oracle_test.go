@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,7 +32,7 @@ func TestOracle(t *testing.T) {
 			name := fmt.Sprintf("%s/RESP%d", strings.TrimSuffix(filepath.Base(file), ".script"), proto)
 			t.Run(name, func(t *testing.T) {
 				ran++
-				b := &bout{t: t, proto: proto, nodes: nodes, known: known, conns: map[string][2]*Client{}}
+				b := &bout{t: t, proto: proto, nodes: nodes, known: known, conns: map[string][2]*Client{}, ids: map[*Client]string{}}
 				b.run(loadScript(t, file))
 			})
 		}
@@ -47,11 +49,13 @@ type bout struct {
 	nodes [2]*Node
 	known []*difference
 	conns map[string][2]*Client
+	ids   map[*Client]string // what the server calls a connection, where somebody asked
 	steps int
 }
 
 // run runs a script from empty databases.
 func (b *bout) run(steps []step) {
+	defer b.hangUp()
 	for _, c := range b.pair("a") {
 		do(b.t, c, "FLUSHALL")
 		do(b.t, c, "CONFIG", "RESETSTAT")
@@ -66,10 +70,14 @@ func (b *bout) run(steps []step) {
 		}
 		b.step(s)
 	}
+	b.t.Logf("%d commands", b.steps)
+}
+
+// hangUp leaves nobody waiting for the next script's values.
+func (b *bout) hangUp() {
 	for name := range b.conns {
 		b.drop(name)
 	}
-	b.t.Logf("%d commands", b.steps)
 }
 
 // pair returns the connections of one name, opened when first used.
@@ -109,8 +117,12 @@ func (b *bout) step(s step) {
 	}
 	var got [2][]Value
 	var errs [2]error
+	if s.blocks {
+		b.send(s)
+		return
+	}
 	for i, c := range pair {
-		got[i], errs[i] = s.ask(c)
+		got[i], errs[i] = b.on(i, s).ask(c)
 	}
 	if errs[1] != nil && !errors.Is(errs[1], io.EOF) {
 		b.t.Fatalf("%s:%d: %s: the oracle says nothing: %v", s.file, s.line, s.text, errs[1])
@@ -129,6 +141,50 @@ func (b *bout) step(s step) {
 		}
 	}
 }
+
+// on returns a step as one of the servers gets it, with the ids that it gave to connections.
+func (b *bout) on(server int, s step) *step {
+	s.words = slices.Clone(s.words)
+	for i, word := range s.words {
+		if name, ok := strings.CutPrefix(word, "${id:"); ok {
+			s.words[i] = b.id(server, strings.TrimSuffix(name, "}"))
+		}
+	}
+	return &s
+}
+
+// id is what a server calls a connection. It is asked for before the connection blocks, and once.
+func (b *bout) id(server int, name string) string {
+	b.t.Helper()
+	client := b.pair(name)[server]
+	if b.ids[client] == "" {
+		b.ids[client] = do(b.t, client, "CLIENT", "ID").Text
+	}
+	return b.ids[client]
+}
+
+// send sends a step whose reply a later one reads, and waits until both servers say that its connection is blocked.
+func (b *bout) send(s step) {
+	b.t.Helper()
+	for i, c := range b.pair(s.conn) {
+		id := b.id(i, s.conn)
+		if err := c.Send(b.on(i, s).words...); err != nil {
+			b.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+		}
+		eventually(b.t, blockedWithin, func() error {
+			list := do(b.t, b.pair("@")[i], "CLIENT", "LIST", "ID", id).Text
+			if !isBlocked.MatchString(list) {
+				return fmt.Errorf("%s:%d: %s: server %d does not report the client as blocked: %s", s.file, s.line, s.text, i, list)
+			}
+			return nil
+		})
+	}
+}
+
+// blockedWithin is how long a blocking command may take until it shows in CLIENT LIST.
+const blockedWithin = 5 * time.Second
+
+var isBlocked = regexp.MustCompile(` flags=[a-zA-Z]*b[a-zA-Z]* `)
 
 func (b *bout) differ(s step, how string) {
 	b.t.Helper()
@@ -159,7 +215,7 @@ func (s *step) ask(c *Client) (values []Value, err error) {
 		return []Value{v}, err
 	}
 	raw := s.raw
-	if raw == nil {
+	if raw == nil && !s.reads {
 		raw = Command(nil, s.words...)
 	}
 	if err := c.Write(raw); err != nil {
@@ -186,28 +242,36 @@ func hungUp(err error) error {
 	return err
 }
 
-// scanAll follows a SCAN to its end and returns the keys as a sorted array, each once; errors as they are.
+// scanAll follows a SCAN, HSCAN, SSCAN or ZSCAN to its end and returns the keys, or the pairs of field and value or
+// member and score, as a sorted array, each once; errors as they are.
 func scanAll(c *Client, words []string) (Value, error) {
 	words = append([]string{}, words...)
-	keys := map[string]Value{}
+	cursor, width := 2, 2
+	switch strings.ToUpper(words[0]) {
+	case "SCAN":
+		cursor, width = 1, 1
+	case "SSCAN":
+		width = 1
+	}
+	found := map[string]Value{}
 	for calls := 0; ; calls++ {
 		v, err := c.Do(words...)
 		if err != nil || v.IsError() {
 			return v, err
 		}
-		if len(v.Elems) != 2 || calls > 1_000_000 {
+		if len(v.Elems) != 2 || len(v.Elems[1].Elems)%width != 0 || calls > 1_000_000 {
 			return v, fmt.Errorf("SCAN: call %d returned %v", calls, v)
 		}
-		for _, e := range v.Elems[1].Elems {
-			keys[e.Text] = e
+		for e := range slices.Chunk(v.Elems[1].Elems, width) {
+			found[e[0].Text] = Value{Kind: '*', Elems: e}
 		}
-		words[1] = v.Elems[0].Text
-		if words[1] == "0" {
+		words[cursor] = v.Elems[0].Text
+		if words[cursor] == "0" {
 			break
 		}
 	}
 	all := Value{Kind: '*'}
-	for _, e := range keys {
+	for _, e := range found {
 		all.Elems = append(all.Elems, e)
 	}
 	return sorted(all, false), nil

@@ -3,39 +3,72 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // TestRandom sends random commands, over two connections in turn and in pipelines of random length, to the server
-// under test and to redis-server, compares every reply and in the end everything that they hold. In the
-// long run the server is killed and started again on the way.
-func TestRandom(t *testing.T) {
+// under test and to redis-server, compares every reply and in the end everything that they hold: each group of
+// testdata/random by itself, then all groups mixed, half of it in RESP2 and half in RESP3.
+func TestRandom(t *testing.T) { runDuels(t, duel{commands: pick(10_000, 1_000_000)}) }
+
+// TestRandomKilled is TestRandom in which the server under test is killed and started again on the way: it must come
+// back with everything that it had said, in the middle of whatever it was doing.
+func TestRandomKilled(t *testing.T) {
+	runDuels(t, duel{commands: pick(2_000, 1_000_000), between: pick(150, 5_000), disturb: (*duel).restart})
+}
+
+// runDuels runs a form of duel for every group and for all of them. A form says how many commands there are and what
+// becomes of the server under test between them; one that ends on another node, as a replica does, hands that to
+// compareContents.
+func runDuels(t *testing.T, form duel) {
+	form.known = loadDifferences(t)
+	form.nodes = [2]*Node{startShiplog(t), startRedis(t)}
+	files := shapeFiles(t)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".shapes"), func(t *testing.T) { form.both(t, file) })
+	}
+	t.Run("mixed", func(t *testing.T) { form.both(t, files...) })
+}
+
+// both runs a group in either protocol.
+func (d duel) both(t *testing.T, files ...string) {
 	for proto := 2; proto <= 3; proto++ {
 		t.Run(fmt.Sprintf("RESP%d", proto), func(t *testing.T) {
-			rng := seeded(t)
-			d := &duel{t: t, rng: rng, gen: newGenerator(t, rng), proto: proto, known: loadDifferences(t)}
-			d.nodes = [2]*Node{startShiplog(t), startRedis(t)}
+			d := d
+			d.t, d.proto, d.rng = t, proto, seeded(t)
+			d.gen = newGenerator(t, d.rng, files...)
 			d.connect()
-			d.run(pick(5_000, 150_000))
-			d.compareContents()
-			t.Logf("%d commands, %d excused by %s", d.count, d.excused, differencesFile)
+			for _, c := range d.conns[0].clients {
+				do(t, c, "FLUSHALL")
+			}
+			if d.run(d.commands / 2); !t.Failed() {
+				d.compareContents(d.nodes[0])
+			}
+			t.Logf("%d commands, %d excused by %s, %d disturbances", d.count, d.excused, differencesFile, d.disturbed)
 		})
 	}
 }
 
-// duel is one random run.
+// duel is one random run of a form: how many commands, and what happens to the server under test between them.
 type duel struct {
-	t       *testing.T
-	rng     *rand.Rand
-	gen     *generator
-	proto   int
-	nodes   [2]*Node
-	known   []*difference
-	conns   [2]lane
-	count   int
-	excused int
-	trail   []string // the newest commands
+	commands int
+	disturb  func(*duel) // when not nil, after about so many commands
+	between  int
+
+	t         *testing.T
+	rng       *rand.Rand
+	gen       *generator
+	proto     int
+	nodes     [2]*Node
+	known     []*difference
+	conns     [2]lane
+	count     int
+	excused   int
+	disturbed int
+	trail     []string // the newest commands
 }
 
 // lane is one connection to each of the two servers.
@@ -68,13 +101,15 @@ func (d *duel) hello(l *lane) {
 // run sends n commands; it ends at the first difference, since what follows would be noise.
 func (d *duel) run(n int) {
 	d.t.Helper()
-	for d.count < n {
-		d.pipeline(&d.conns[d.rng.IntN(2)], 1+d.rng.IntN(20))
+	for next := d.between; d.count < n; {
+		d.pipeline(&d.conns[d.rng.IntN(2)], 1+d.rng.IntN(min(100, n-d.count)))
 		if d.t.Failed() {
 			return
 		}
-		if long() && d.rng.IntN(500) == 0 {
-			d.restart()
+		if d.disturb != nil && d.count >= next {
+			next = d.count + 1 + d.rng.IntN(2*d.between)
+			d.disturbed++
+			d.disturb(d)
 		}
 	}
 }
@@ -163,15 +198,15 @@ func (d *duel) restart() {
 		d.t.Fatal(err)
 	}
 	d.connect()
-	d.compareContents()
+	d.compareContents(d.nodes[0])
 }
 
-// compareContents compares all keys with value, type and time to live.
-func (d *duel) compareContents() {
+// compareContents compares all keys of a node with the oracle's: types, times to live and everything under them.
+func (d *duel) compareContents(n *Node) {
 	d.t.Helper()
-	d.connect() // leaves open transactions behind
+	ours, theirs := dial(d.t, n), dial(d.t, d.nodes[1])
 	var held [2]Value
-	for i, c := range d.conns[0].clients {
+	for i, c := range []*Client{ours, theirs} {
 		v, err := scanAll(c, []string{"SCAN", "0", "COUNT", "1000"})
 		if err != nil {
 			d.t.Fatal(err)
@@ -180,13 +215,61 @@ func (d *duel) compareContents() {
 	}
 	if diff := (rule{}).differs(held[0], held[1]); diff != "" {
 		d.t.Errorf("keys after %d commands:\n%s", d.count, diff)
+		return
 	}
 	for _, key := range held[1].Elems {
-		for _, command := range []string{"GET", "TYPE", "PEXPIRETIME"} {
-			a, b := do(d.t, d.conns[0].clients[0], command, key.Text), do(d.t, d.conns[0].clients[1], command, key.Text)
-			if diff := (rule{name: "near", near: 2000}).differs(a, b); diff != "" {
-				d.t.Errorf("%s %q after %d commands:\n%s", command, key.Text, d.count, diff)
+		for _, read := range contents(d.t, theirs, key.Elems[0].Text) {
+			got, err := ours.Do(read.words...)
+			if err != nil {
+				d.t.Fatalf("%q: %v", read.words, err)
+			}
+			if diff := read.rule.differs(got, do(d.t, theirs, read.words...)); diff != "" {
+				d.t.Errorf("%q after %d commands, of which the last were\n%s\n%s", read.words, d.count, strings.Join(d.trail, "\n"), diff)
 			}
 		}
 	}
+}
+
+// read is a command that tells something about what a key holds.
+type read struct {
+	rule  rule
+	words []string
+}
+
+// contents are the commands that tell all about a key, as the oracle has it.
+func contents(t *testing.T, oracle *Client, key string) []read {
+	t.Helper()
+	exact := func(words ...string) read { return read{words: words} }
+	all := []read{exact("TYPE", key), {rule{name: "near", near: 2000}, []string{"PEXPIRETIME", key}}}
+	switch do(t, oracle, "TYPE", key).Text {
+	case "string":
+		all = append(all, exact("GET", key))
+	case "list":
+		all = append(all, exact("LRANGE", key, "0", "-1"))
+	case "set":
+		all = append(all, read{rule{name: "unordered"}, []string{"SMEMBERS", key}}, exact("SCARD", key))
+	case "hash":
+		all = append(all, read{rule{name: "pairs"}, []string{"HGETALL", key}}, exact("HLEN", key))
+	case "zset":
+		all = append(all, exact("ZRANGE", key, "0", "-1", "WITHSCORES"), exact("ZCARD", key))
+	case "stream":
+		all = append(all, exact("XRANGE", key, "-", "+"), exact("XINFO", "GROUPS", key))
+		all = append(all, groupContents(t, oracle, key)...)
+	}
+	return all
+}
+
+// groupContents are the commands that tell all about a stream besides its entries. Times are moments in the past that
+// differ by as long as the run took; the tree whose inner nodes XINFO STREAM counts is Redis's own.
+func groupContents(t *testing.T, oracle *Client, key string) []read {
+	t.Helper()
+	near := rule{name: "near", near: 3_600_000}
+	all := []read{{rule{name: "stream"}, []string{"XINFO", "STREAM", key}}}
+	for _, group := range do(t, oracle, "XINFO", "GROUPS", key).Elems {
+		name := fields(group)["name"].Text
+		all = append(all, read{words: []string{"XPENDING", key, name}},
+			read{rule{name: "pending"}, []string{"XPENDING", key, name, "-", "+", "100000"}},
+			read{near, []string{"XINFO", "CONSUMERS", key, name}})
+	}
+	return slices.Clip(all)
 }

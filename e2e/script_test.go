@@ -15,13 +15,16 @@ import (
 // A step is one line of a script with the directives that stand before it.
 //
 // A script is a text file. A line is a command in redis-cli's quoting, sent to both servers; the replies must be
-// equal. "b> " in front sends it on another connection. ${x*300} in a word is x three hundred times. Lines that
-// begin with # are comments; those that begin with @ are directives for the next command:
+// equal. "b> " in front sends it on another connection; "b>> " sends it there without reading the reply and goes on
+// when both servers report the connection as blocked; "b<<" then reads and compares the reply. ${x*300} in a word is
+// x three hundred times, ${id:b} what the server calls connection b. Lines that begin with # are comments; those that
+// begin with @ are directives for the next command:
 //
 //	@unordered        the elements of the reply may come in any order; @deep: on every level
+//	@pairs            fields and values, or members and scores, in any order of the pairs
 //	@type-only        only the kind of the reply counts; @shape: the kinds on every level
 //	@near N           integers may differ by N (negative ones must not)
-//	@scan             SCAN 0 ...: follow the cursor to its end and compare what was returned as sets
+//	@scan             SCAN 0 ..., HSCAN k 0 ...: follow the cursor to its end and compare what was returned as sets
 //	@closed           the server closes the connection after its reply
 //	@raw N "bytes"    instead of a command: send the bytes as they are and read N replies
 //	@wait DURATION    let time pass
@@ -33,6 +36,8 @@ type step struct {
 	text    string // as in the script
 	conn    string
 	words   []string
+	blocks  bool   // the reply is for a later step to read
+	reads   bool   // nothing is sent: the reply is an earlier step's
 	raw     []byte // sent instead of words when not nil
 	replies int
 	rule    rule
@@ -72,24 +77,32 @@ func loadScript(t *testing.T, file string) (steps []step) {
 	return steps
 }
 
-var onConnection = regexp.MustCompile(`^([a-z])> (.*)$`)
+var onConnection = regexp.MustCompile(`^([a-z])(> |>> |<<)(.*)$`)
 
 // command parses a line that is a command.
 func (s *step) command(line string) error {
 	s.text, s.conn, s.replies = line, "a", 1
 	if m := onConnection.FindStringSubmatch(line); m != nil {
-		s.conn, line = m[1], m[2]
+		s.conn, s.blocks, s.reads, line = m[1], m[2] == ">> ", m[2] == "<<", m[3]
 	}
 	words, err := splitWords(line)
 	s.words = words
-	return err
+	switch {
+	case err != nil:
+		return err
+	case s.reads == (len(words) > 0):
+		return errors.New("a command, or << and none")
+	case (s.reads || s.blocks) && s.want != "":
+		return errors.New("@want is for one server, which would leave the other with a reply to read")
+	}
+	return nil
 }
 
 // directive parses a directive; done says that it is a step by itself.
 func (s *step) directive(line string) (done bool, err error) {
 	name, rest, _ := strings.Cut(line, " ")
 	switch name {
-	case "unordered", "deep", "type-only", "shape", "scan", "closed":
+	case "unordered", "deep", "pairs", "type-only", "shape", "scan", "closed":
 		s.rule.name = name
 	case "near":
 		s.rule.name = name

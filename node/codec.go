@@ -54,6 +54,9 @@ func integer(low, high int64, field func(c *Config) *int64) codec {
 	}, func(c *Config) string { return strconv.FormatInt(*field(c), 10) })
 }
 
+// count is a number of things, 0 or more.
+func count(field func(c *Config) *int64) codec { return integer(0, math.MaxInt64, field) }
+
 // interval is a number of units of time, 0 to high.
 func interval(unit time.Duration, high int64, field func(c *Config) *time.Duration) codec {
 	return single(func(c *Config, word string) error {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"shiplog/partitions/keyspace"
 )
 
 // Version is the version of shiplog.
@@ -23,6 +25,7 @@ type Config struct {
 	State   State
 	Server  Server
 	Cluster Cluster
+	Types   keyspace.Limits
 }
 
 // Net says where clients connect.

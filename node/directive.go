@@ -25,6 +25,7 @@ type Directive struct {
 	Many    bool // several words may follow
 	Secret  bool // no message repeats what was written
 	Doc     string
+	Alias   string // the newer name of the same setting, which is the one that Rewrite writes
 	codec
 }
 

@@ -139,6 +139,41 @@ var directives = []Directive{
 		codec: yesNo(func(c *Config) *bool { return &c.Cluster.Rebalance })},
 	{Name: "cluster-require-full-coverage", Default: "yes", Change: Fixed, Doc: "kept for redis.conf files: a partition that has a primary serves whatever becomes of the others",
 		codec: yesNo(func(c *Config) *bool { return &c.Cluster.FullCoverage })},
+
+	{Name: "hash-max-listpack-entries", Default: "512", Doc: "fields up to which a hash has the encoding listpack",
+		codec: count(func(c *Config) *int64 { return &c.Types.Hash.Entries })},
+	{Name: "hash-max-listpack-value", Default: "64", Doc: "bytes of a field or value up to which a hash has the encoding listpack",
+		codec: memory(0, func(c *Config) *int64 { return &c.Types.Hash.Value })},
+	{Name: "hash-max-ziplist-entries", Default: "512", Alias: "hash-max-listpack-entries", Doc: "older name of hash-max-listpack-entries",
+		codec: count(func(c *Config) *int64 { return &c.Types.Hash.Entries })},
+	{Name: "hash-max-ziplist-value", Default: "64", Alias: "hash-max-listpack-value", Doc: "older name of hash-max-listpack-value",
+		codec: memory(0, func(c *Config) *int64 { return &c.Types.Hash.Value })},
+	{Name: "set-max-intset-entries", Default: "512", Doc: "members up to which a set of integers has the encoding intset",
+		codec: count(func(c *Config) *int64 { return &c.Types.Integers })},
+	{Name: "set-max-listpack-entries", Default: "0", Doc: "members up to which a set has the encoding listpack; 0: none has, as in Redis 7.0",
+		codec: count(func(c *Config) *int64 { return &c.Types.Set.Entries })},
+	{Name: "set-max-listpack-value", Default: "64", Doc: "bytes of a member up to which a set has the encoding listpack",
+		codec: memory(0, func(c *Config) *int64 { return &c.Types.Set.Value })},
+	{Name: "zset-max-listpack-entries", Default: "128", Doc: "members up to which a sorted set has the encoding listpack",
+		codec: count(func(c *Config) *int64 { return &c.Types.ZSet.Entries })},
+	{Name: "zset-max-listpack-value", Default: "64", Doc: "bytes of a member up to which a sorted set has the encoding listpack",
+		codec: memory(0, func(c *Config) *int64 { return &c.Types.ZSet.Value })},
+	{Name: "zset-max-ziplist-entries", Default: "128", Alias: "zset-max-listpack-entries", Doc: "older name of zset-max-listpack-entries",
+		codec: count(func(c *Config) *int64 { return &c.Types.ZSet.Entries })},
+	{Name: "zset-max-ziplist-value", Default: "64", Alias: "zset-max-listpack-value", Doc: "older name of zset-max-listpack-value",
+		codec: memory(0, func(c *Config) *int64 { return &c.Types.ZSet.Value })},
+	{Name: "list-max-listpack-size", Default: "-2", Doc: "kept for redis.conf files: lists are not kept in nodes",
+		codec: integer(math.MinInt32, math.MaxInt32, func(c *Config) *int64 { return &c.Types.ListNode })},
+	{Name: "list-max-ziplist-size", Default: "-2", Alias: "list-max-listpack-size", Doc: "older name of list-max-listpack-size",
+		codec: integer(math.MinInt32, math.MaxInt32, func(c *Config) *int64 { return &c.Types.ListNode })},
+	{Name: "list-compress-depth", Default: "0", Doc: "kept for redis.conf files: lists are not kept in nodes",
+		codec: integer(0, math.MaxInt32, func(c *Config) *int64 { return &c.Types.ListDepth })},
+	{Name: "stream-node-max-bytes", Default: "4096", Doc: "bytes after which a stream's entries go into a new node, which inexact trimming removes as a whole; 0: no limit",
+		codec: memory(0, func(c *Config) *int64 { return &c.Types.Stream.Bytes })},
+	{Name: "stream-node-max-entries", Default: "100", Doc: "entries after which a stream has a new node; 0: no limit",
+		codec: count(func(c *Config) *int64 { return &c.Types.Stream.Entries })},
+	{Name: "hll-sparse-max-bytes", Default: "3000", Doc: "bytes up to which a HyperLogLog has the sparse form",
+		codec: memory(0, func(c *Config) *int64 { return &c.Types.Sparse })},
 }
 
 // Directives returns all directives in the order of the reference.
@@ -152,4 +187,12 @@ func lookup(name string) *Directive {
 		}
 	}
 	return nil
+}
+
+// current is the directive itself, or the one that it is an older name of.
+func (d *Directive) current() *Directive {
+	if d.Alias != "" {
+		return lookup(d.Alias)
+	}
+	return d
 }

@@ -60,7 +60,7 @@ func rewritten(content string, c *Config) (string, error) {
 	stale := make(map[*Directive]bool)
 	for i := range directives {
 		d := &directives[i]
-		stale[d] = d.line(says) != d.line(c)
+		stale[d] = d.Alias == "" && d.line(says) != d.line(c)
 	}
 	lines, done := replaceLines(content, c, stale)
 	return strings.Join(appendLines(lines, c, stale, done), "\n"), nil
@@ -73,7 +73,9 @@ func replaceLines(content string, c *Config, stale map[*Directive]bool) (lines [
 		words, _ := splitWords(line)
 		var d *Directive
 		if len(words) > 0 && !strings.HasPrefix(words[0], "#") {
-			d = lookup(words[0])
+			if d = lookup(words[0]); d != nil {
+				d = d.current()
+			}
 		}
 		switch {
 		case d == nil || !stale[d]:

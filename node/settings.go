@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"shiplog/node/commands"
+	"shiplog/partitions/keyspace"
 )
 
 // Settings is the configuration of a running server: what CONFIG GET, SET and REWRITE work on. All methods
@@ -58,6 +59,9 @@ func (s *Settings) String(name string) string { return s.current.Load().texts[na
 // Int is String for a number, in the directive's own unit, or a size in bytes. yes is 1; what is not a
 // number is 0.
 func (s *Settings) Int(name string) int64 { return s.current.Load().ints[name] }
+
+// Limits returns up to where collections have Redis's small encodings. It is as cheap as Config.
+func (s *Settings) Limits() keyspace.Limits { return s.current.Load().config.Types }
 
 // OnChange has fn called, with the new configuration, after each Set that gives the directive called
 // name another value. fn runs before that Set returns, must not block and must not call Set, Rewrite or OnChange.

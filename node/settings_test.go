@@ -193,6 +193,30 @@ func readBack(t *testing.T, name string) string {
 	return string(content)
 }
 
+// TestOlderNames sets directives by the names that they had before Redis 7.
+func TestOlderNames(t *testing.T) {
+	name := writeConfig(t, "hash-max-ziplist-entries 100\nzset-max-ziplist-value 10\n")
+	s := NewSettings(mustLoad(t, name))
+	if got := s.Limits(); got.Hash.Entries != 100 || got.ZSet.Value != 10 || got.Hash.Value != 64 {
+		t.Errorf("limits of the file are %+v", got)
+	}
+	if err := s.Set([][2]string{{"hash-max-ziplist-entries", "200"}, {"list-max-ziplist-size", "-5"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range [][2]string{{"hash-max-listpack-entries", "200"}, {"hash-max-ziplist-entries", "200"}, {"list-max-listpack-size", "-5"}} {
+		if got := s.String(want[0]); got != want[1] {
+			t.Errorf("%s is %s, want %s", want[0], got, want[1])
+		}
+	}
+	if err := s.Rewrite(); err != nil {
+		t.Fatal(err)
+	}
+	want := "hash-max-listpack-entries 200\nzset-max-ziplist-value 10\n\n" + rewriteMark + "\nlist-max-listpack-size -5\n"
+	if got := readBack(t, name); got != want {
+		t.Errorf("the file is\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestRewriteRefuses(t *testing.T) {
 	if got, want := errText(NewSettings(mustLoad(t)).Rewrite()), "ERR The server is running without a config file"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -30,6 +30,7 @@ type comparison struct {
 	keys     int     // -r; 0: redis-benchmark's single key
 	asked    float64 // the ratio to reach; 0: none
 	requests int
+	types
 }
 
 func (c comparison) name() string {
@@ -59,7 +60,7 @@ func comparisons() (list []comparison) {
 			list = append(list, c)
 		}
 	}
-	return list
+	return append(list, typeComparisons()...)
 }
 
 // spread is what the rounds of one server gave, in requests per second.
@@ -165,20 +166,26 @@ func (b *bench) compare(c comparison, pair [2]*e2e.Node) (result, error) {
 
 // load runs redis-benchmark once and returns the requests per second.
 func load(n *e2e.Node, c comparison) (float64, error) {
-	words := []string{"-p", strconv.Itoa(n.Port), "-t", c.test, "-c", strconv.Itoa(c.clients), "-P", strconv.Itoa(c.pipeline),
+	if err := c.prepare(n, c.requests); err != nil {
+		return 0, err
+	}
+	words := []string{"-p", strconv.Itoa(n.Port), "-c", strconv.Itoa(c.clients), "-P", strconv.Itoa(c.pipeline),
 		"-n", strconv.Itoa(c.requests), "--csv"}
 	if c.keys > 0 {
 		words = append(words, "-r", strconv.Itoa(c.keys))
 	}
-	out, err := exec.Command("redis-benchmark", words...).Output()
+	if c.command == nil {
+		words = append(words, "-t", c.test)
+	}
+	out, err := exec.Command("redis-benchmark", append(words, c.command...)...).Output()
 	if err != nil {
 		return 0, fmt.Errorf("redis-benchmark: %w: %s", err, out)
 	}
 	rows, err := csv.NewReader(strings.NewReader(string(out))).ReadAll()
-	if err != nil || len(rows) != 2 || len(rows[1]) < 2 {
+	if err != nil || len(rows) < 2 || len(rows[len(rows)-1]) < 2 { // what it fills itself comes before
 		return 0, fmt.Errorf("redis-benchmark said %q: %w", out, err)
 	}
-	return strconv.ParseFloat(rows[1][1], 64)
+	return strconv.ParseFloat(rows[len(rows)-1][1], 64)
 }
 
 // redisVersion returns the version of the redis-server that is compared with.

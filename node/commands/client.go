@@ -23,6 +23,7 @@ type Session struct {
 	outcome       Result // what a Session handler wants besides its reply
 	multi         transaction
 	watched       *watchSet
+	parked        *parkedCall // the command that waits for its keys, nil for none
 	track         trackState
 	standing      Standing
 	proto         atomic.Int32
@@ -54,7 +55,7 @@ type profile struct {
 	queued      int // commands in MULTI, -1 without
 	queuedBytes int
 	killed      bool
-	unblock     context.CancelCauseFunc // set while the session is blocked
+	unblock     func(cause error) bool // set while the session is blocked
 }
 
 // replyMode is what CLIENT REPLY has set.
@@ -74,6 +75,7 @@ type call struct {
 	row   *Row
 	args  Args
 	reply reply.Reply
+	feed  reply.Feed // of the reply that is being sent piece by piece
 }
 
 // Read runs the command on v.
@@ -131,9 +133,13 @@ func (s *Session) Failure(err error) (r reply.Reply, final bool) {
 	return r, final
 }
 
-// Close ends the session: it gives up what it watches, tracks and has queued. The transport calls it once,
+// Close ends the session: it gives up what it waits for, watches, tracks and has queued. The transport calls it once,
 // when no Do and no Later runs any more.
 func (s *Session) Close() {
+	if s.parked != nil { // its Later never ran
+		s.parked.abandon()
+	}
+	_ = s.endFeed() // nobody waits for the rest
 	s.discard()
 	s.trackingOff()
 	s.srv.clients.remove(s)

@@ -199,13 +199,10 @@ func (s *Session) blocked() bool {
 // unblock ends the command that the session waits in, if it does.
 func (s *Session) unblock(cause error) bool {
 	s.profile.mu.Lock()
-	defer s.profile.mu.Unlock()
-	if s.profile.unblock == nil {
-		return false
-	}
-	s.profile.unblock(cause)
+	end := s.profile.unblock
 	s.profile.unblock = nil
-	return true
+	s.profile.mu.Unlock()
+	return end != nil && end(cause)
 }
 
 // block returns a context that CLIENT UNBLOCK, the timeout (when it is not 0) or ctx ends, and a function to
@@ -216,16 +213,23 @@ func (s *Session) block(ctx context.Context, timeout time.Duration) (context.Con
 		ctx, stopTimer = withTimeout(ctx, timeout)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	s.profile.mu.Lock()
-	s.profile.unblock = cancel
-	s.profile.mu.Unlock()
+	s.letUnblock(func(cause error) bool {
+		cancel(cause)
+		return true
+	})
 	return ctx, func() {
-		s.profile.mu.Lock()
-		s.profile.unblock = nil
-		s.profile.mu.Unlock()
+		s.letUnblock(nil)
 		cancel(nil)
 		stopTimer()
 	}
+}
+
+// letUnblock makes the session one that is blocked, until CLIENT UNBLOCK calls end, which tells whether it ends the command; with
+// nil, one that is not.
+func (s *Session) letUnblock(end func(cause error) bool) {
+	s.profile.mu.Lock()
+	defer s.profile.mu.Unlock()
+	s.profile.unblock = end
 }
 
 func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, func()) {

@@ -108,6 +108,9 @@ func (k *KeySpec) info() reply.Reply {
 	if k.KeyNum {
 		keys = typed("keynum", "keynumidx", k.NumIndex, "firstkey", k.FirstKey, "keystep", max(k.Step, 1))
 	}
+	if k.Find != nil {
+		begin, keys = typed("unknown"), typed("unknown")
+	}
 	return reply.Map(append(pairs,
 		reply.BulkString("flags"), k.flagSet(),
 		reply.BulkString("begin_search"), begin,

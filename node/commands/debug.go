@@ -127,7 +127,7 @@ func (o *objectRead) Read(v *keyspace.View) {
 	idle := v.IdleMS(o.key) / 1000
 	lru := (v.Now()/1000 - idle) & (1<<24 - 1)
 	o.reply = reply.Status(fmt.Sprintf("Value at:0x0 refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
-		encodingOf(value), len(value.Data)+1, lru, idle))
+		encodingOf(v, o.key, value), int64(len(value.Data))+1+v.Weigh(o.key, 1000), lru, idle))
 }
 
 func debugObject(s *Session, a Args) reply.Reply {

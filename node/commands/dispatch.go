@@ -135,6 +135,11 @@ func (s *Session) offLoop(row *Row, a Args) Result {
 
 // run executes a command where its data is, and counts it.
 func (s *Session) run(row *Row, a Args) Result {
+	if row.Blocks != nil {
+		if timeout, refusal := row.Blocks(a); refusal == nil && timeout >= 0 {
+			return s.runBlocking(row, a.clone(), timeout)
+		}
+	}
 	var p Partition
 	if row.keyed() {
 		var elsewhere *reply.Reply
@@ -155,7 +160,7 @@ func (s *Session) run(row *Row, a Args) Result {
 	}
 	s.account(row, a, &result.Reply, s.srv.now()-start)
 	s.passed(row)
-	return result
+	return s.fed(result)
 }
 
 // passed takes back what was said for one command only, after it.
@@ -243,6 +248,9 @@ func (s *Session) read(row *Row, v *keyspace.View, a Args) reply.Reply {
 	if s.track.quiet {
 		v.SetQuiet(row.Name != "touch")
 	}
+	if refusal := row.refuses(a); refusal != nil {
+		return *refusal
+	}
 	return row.Read(v, a)
 }
 
@@ -251,6 +259,9 @@ func (s *Session) write(row *Row, tx *keyspace.Tx, a Args) reply.Reply {
 	tx.SetCommand(row.state.upper)
 	if s.track.quiet {
 		tx.SetQuiet(true)
+	}
+	if refusal := row.refuses(a); refusal != nil {
+		return *refusal
 	}
 	return row.Write(tx, a)
 }
@@ -284,6 +295,7 @@ func eventOf(row *Row) string {
 // muted takes replies away that CLIENT REPLY does not want.
 func (s *Session) muted(r Result) Result {
 	if later := r.Later; later != nil && s.replies != repliesOn {
+		r.Reply = reply.Reply{}
 		r.Later = func(ctx context.Context) Result { return s.muted(later(ctx)) }
 		return r
 	}

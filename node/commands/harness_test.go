@@ -165,7 +165,7 @@ func show(r reply.Reply) string {
 		return fmt.Sprint(r.Int == 1)
 	case reply.KindArray:
 		return "[" + all + "]"
-	case reply.KindMap:
+	case reply.KindMap, reply.KindPairMap:
 		return "{" + all + "}"
 	case reply.KindSet:
 		return "(" + all + ")"
@@ -192,6 +192,7 @@ type fakePartition struct {
 	body   []byte
 	refuse error
 	wait   Wait // what Update answers with
+	parked []fakePlace
 	views  int
 	units  int
 }
@@ -213,12 +214,17 @@ func (p *fakePartition) Update(w Writer) (Wait, error) {
 	if p.refuse != nil {
 		return nil, p.refuse
 	}
+	p.unit(w)
+	p.attend()
+	return p.wait, nil
+}
+
+func (p *fakePartition) unit(w Writer) {
 	p.units++
 	tx := p.store.Begin(time.Now().UnixMilli(), 1, &p.body)
 	tx.SetOrigin(w.Origin())
 	w.Write(tx)
 	tx.Commit()
-	return p.wait, nil
 }
 
 func (p *fakePartition) Watch(key []byte, w *keyspace.Watch) {
@@ -343,6 +349,15 @@ func (s *fakeSettings) String(name string) string { return s.values[name] }
 func (s *fakeSettings) Int(name string) int64 {
 	n, _ := strconv.ParseInt(s.values[name], 10, 64)
 	return n
+}
+
+func (s *fakeSettings) Limits() keyspace.Limits { return defaultLimits() }
+
+// defaultLimits are those of redis-server 7.0.15.
+func defaultLimits() keyspace.Limits {
+	return keyspace.Limits{Hash: keyspace.PackLimits{Entries: 512, Value: 64}, Set: keyspace.PackLimits{Value: 64},
+		ZSet: keyspace.PackLimits{Entries: 128, Value: 64}, Integers: 512, ListNode: -2,
+		Stream: keyspace.NodeLimits{Bytes: 4096, Entries: 100}, Sparse: 3000}
 }
 
 // probeRows are data commands of the tests' own.

@@ -52,8 +52,11 @@ const (
 	sharedInts      = 10000 // Redis keeps the integers below once for all keys
 )
 
-// encodingOf is how Redis would keep the value.
-func encodingOf(v keyspace.Value) string {
+// encodingOf is how Redis would keep the value of a key.
+func encodingOf(view *keyspace.View, key []byte, v keyspace.Value) string {
+	if v.Type != keyspace.TypeString {
+		return view.Encoding(key)
+	}
 	if v.Raw {
 		return "raw"
 	}
@@ -74,7 +77,7 @@ func objectEncoding(v *keyspace.View, a Args) reply.Reply {
 	if !found {
 		return reply.Null()
 	}
-	return reply.BulkString(encodingOf(value))
+	return reply.BulkString(encodingOf(v, a[2], value))
 }
 
 // OBJECT FREQ key
@@ -102,7 +105,7 @@ func objectRefCount(v *keyspace.View, a Args) reply.Reply {
 	if !found {
 		return reply.Null()
 	}
-	if n, _ := parseInt(value.Data); encodingOf(value) == "int" && 0 <= n && n < sharedInts {
+	if n, _ := parseInt(value.Data); encodingOf(v, a[2], value) == "int" && 0 <= n && n < sharedInts {
 		return reply.Int(math.MaxInt32)
 	}
 	return reply.Int(1)

@@ -86,14 +86,13 @@ func copyKey(tx *keyspace.Tx, a Args) reply.Reply {
 	if bytes.Equal(a[1], a[2]) {
 		return sameObject()
 	}
-	value, found := tx.Get(a[1])
-	if !found {
+	if _, found := tx.Get(a[1]); !found {
 		return reply.Int(0)
 	}
 	if _, taken := tx.Get(a[2]); taken && !replace {
 		return reply.Int(0)
 	}
-	tx.SetValue(a[2], value)
+	tx.Copy(a[1], a[2])
 	return reply.Int(1)
 }
 

@@ -53,6 +53,9 @@ func (k *KeySpec) locate(a Args) (first, last, step int) {
 
 // begin returns the index of the first word that the specification speaks of, 0 for none.
 func (k *KeySpec) begin(a Args) int {
+	if k.Find != nil {
+		return k.Find(a)
+	}
 	if k.Keyword == "" {
 		return k.Index
 	}
@@ -78,7 +81,7 @@ func (k *KeySpec) begin(a Args) int {
 func (r *Row) span() (first, last, step int) {
 	for i := range r.Keys {
 		k := &r.Keys[i]
-		if k.Keyword != "" || k.KeyNum || first > 0 && k.Index != last+1 {
+		if k.Keyword != "" || k.KeyNum || k.Find != nil || first > 0 && k.Index != last+1 {
 			continue
 		}
 		if first == 0 {

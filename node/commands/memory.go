@@ -11,8 +11,12 @@ import (
 // keyOverhead is about what a key costs in memory besides its name and value: its place in the index of keys.
 const keyOverhead = 48
 
+// memorySamples is how many elements of a collection MEMORY USAGE looks at unless told otherwise.
+const memorySamples = 5
+
 // MEMORY USAGE key [SAMPLES count]
 func memoryUsage(v *keyspace.View, a Args) reply.Reply {
+	samples := int64(memorySamples)
 	if len(a) > 3 {
 		if len(a) != 5 || !is(a[3], "samples") {
 			return reply.Syntax()
@@ -24,12 +28,13 @@ func memoryUsage(v *keyspace.View, a Args) reply.Reply {
 		case n < 0:
 			return reply.Syntax()
 		}
+		samples = n
 	}
 	value, there := v.Peek(a[2])
 	if !there {
 		return reply.Null()
 	}
-	return reply.Int(int64(keyOverhead + len(a[2]) + len(value.Data)))
+	return reply.Int(int64(keyOverhead+len(a[2])+len(value.Data)) + v.Weigh(a[2], samples))
 }
 
 // MEMORY DOCTOR

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"time"
+
 	"shiplog/node/reply"
 	"shiplog/partitions/keyspace"
 )
@@ -13,7 +15,8 @@ type Args [][]byte
 type Flags uint32
 
 // The flags of a command. FlagOffLoop is ours: the command may take long, so it runs on a goroutine of
-// its own while its connection waits, and nobody else does.
+// its own while its connection waits, and nobody else does. So is FlagRetryErrors: the command waits in the name of something in
+// the key (a consumer group), and ends with an error when the key, its type or that is gone.
 const (
 	FlagWrite Flags = 1 << iota
 	FlagReadonly
@@ -37,6 +40,7 @@ const (
 	FlagProtected
 	FlagModule
 	FlagOffLoop
+	FlagRetryErrors
 	FlagSkipMonitor
 	FlagSentinel
 	FlagOnlySentinel
@@ -65,6 +69,10 @@ type KeySpec struct {
 	KeyNum   bool
 	NumIndex int
 	FirstKey int
+
+	// Find returns the index of the one key that there is, 0 for none, in place of all that. COMMAND INFO says then that it is
+	// unknown where the keys stand.
+	Find func(a Args) int
 }
 
 // Row is one command: everything that dispatch, COMMAND, ACL categories and documentation need to know, and
@@ -75,6 +83,12 @@ type KeySpec struct {
 // between the runs), so they change nothing but tx. Snapshot walks many keys: it runs outside the lock, on a
 // consistent snapshot. Session runs on the connection's own goroutine or loop and uses Session.Later for
 // whatever blocks.
+//
+// With Blocks a command on keys may wait for them. A reply of Read or Write that is null then means that there is nothing for it yet:
+// outside a transaction it is run again when a key that its first KeySpec names has changed, until another reply comes, which is
+// the command's. The words are then those of a command that names this key alone. It is run again only while the key
+// holds a value of the command's Group, so that each error it finds is an answer. What a word means now and would not
+// mean later ("$") the handler replaces in its words. Blocks refuses what the handler would refuse, and so need not the handler.
 //
 // A command on data without Keys is one on all keys: Read and Write run in every partition that the node leads, and the
 // tip response_policy says how their replies become one; Snapshot sees them all as one. It may begin again after some
@@ -99,6 +113,9 @@ type Row struct {
 	Write    func(tx *keyspace.Tx, a Args) reply.Reply
 	Snapshot func(snap *keyspace.Snapshot, a Args) reply.Reply
 	Session  func(s *Session, a Args) reply.Reply
+
+	// Blocks returns how long the command waits, 0 for ever, less than 0 when it does not, or why it cannot run.
+	Blocks func(a Args) (time.Duration, *reply.Reply)
 
 	state *rowState // given by the table
 }

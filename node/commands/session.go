@@ -27,11 +27,29 @@ type Writer interface {
 	Origin() uint64
 }
 
+// Parked is a Writer that waits for keys when it finds nothing to do. Its methods are called under the partition's lock.
+type Parked interface {
+	Writer
+	// Served tells whether the last Write did what the command is for.
+	Served() bool
+	// Turn is told, before each Write but the first, which key has changed and what it holds now, 0 for nothing, and tells
+	// whether that is worth a Write.
+	Turn(key string, holds keyspace.Type) bool
+	// Wake is called once, unless Unpark takes the Writer out: with an error when nothing was done and nothing will be, else
+	// when Write has served. It must not block.
+	Wake(w Wait, err error)
+}
+
 // Partition runs commands on one partition's state. The Wait is nil when nothing has to be awaited. An
 // error means that nothing was done.
 type Partition interface {
 	View(r Reader) (Wait, error)
 	Update(w Writer) (Wait, error)
+	// Park is Update for a command that waits for keys while it is not served: first come, first served. With served false it
+	// waits, and a reply that says so rests on the Wait.
+	Park(w Parked, keys [][]byte) (wait Wait, served bool, err error)
+	// Unpark takes out what waits, and tells whether it did: else Wake has been called.
+	Unpark(w Parked) bool
 	Watch(key []byte, w *keyspace.Watch)
 	Unwatch(w *keyspace.Watch)
 	// Snapshot returns the state as it is now, for reading outside the lock. The caller closes it.
@@ -108,6 +126,7 @@ type Settings interface {
 	Rewrite() error
 	String(name string) string
 	Int(name string) int64
+	Limits() keyspace.Limits
 }
 
 // Facts are what the node knows of itself, for INFO, ROLE, LASTSAVE and the like. Counters count since the
@@ -186,8 +205,8 @@ type Transport interface {
 }
 
 // Result is what one command leads to. Reply may be sent once Wait (when not nil) is done without an
-// error; Session.Failure says what to do when it failed. With Later set there is no Reply yet: the transport calls
-// Later where it may block, and what that returns takes the Result's place; no further command of this
+// error; Session.Failure says what to do when it failed. With Later set the Reply, if there is one, is only a piece of it, which leaves
+// first, without a Wait: the transport then calls Later where it may block, and what that returns takes the Result's place; no further command of this
 // connection runs before, and the command's words need not outlive Do. Close ends the connection after the reply; Abort
 // ends it at once, without this reply and those before it that have not been sent. After,
 // when not nil, is called once the Reply has its place in the output: it pushes what must not stand before it.

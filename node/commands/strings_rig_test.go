@@ -35,6 +35,7 @@ func newKeyRig(t testing.TB) *keyRig {
 	r := &keyRig{t: t, rows: make(map[string]*Row), store: store, now: 1_700_000_000_000, record: 1}
 	r.add(stringRows(func() int64 { return 1 << 20 }))
 	r.add(keyRows())
+	r.add(hashRows(defaultLimits))
 	return r
 }
 
@@ -60,6 +61,7 @@ func (r *keyRig) do(words ...string) reply.Reply {
 		r.t.Fatalf("no row for %q", words)
 	}
 	if !row.arityOK(len(a)) {
+		r.effects = 0
 		return reply.WrongArity(row.Name)
 	}
 	return r.run(row, a)
@@ -120,7 +122,7 @@ func render(r reply.Reply) string {
 		return strconv.FormatInt(r.Int, 10)
 	case reply.KindBulk:
 		return strconv.Quote(r.Text + string(r.Bytes))
-	case reply.KindArray, reply.KindMap:
+	case reply.KindArray, reply.KindMap, reply.KindPairs, reply.KindPair:
 		parts := make([]string, len(r.Elems))
 		for i := range r.Elems {
 			parts[i] = render(r.Elems[i])

@@ -11,12 +11,13 @@ import (
 //
 // A Row's Syntax writes that tree on one line. Arguments are separated by spaces, and each is one of
 //
-//	name           a string; name:type has another type, name:key is a key of the first key specification, name:key1 of the second
+//	name           a string; name:type has another type, name:key is a key of the first key specification, name:key1 of the second,
+//	               name:key2 of the third; name:pattern1 is a pattern of keys of the second
 //	TOKEN          a word that stands for itself
 //	name(a b)      a block: all of these in this order
 //	name(a|b)      one of these
 //
-// In front of it TOKEN= is the word that introduces it. Behind it ? says that it is optional, * that it may be repeated,
+// In front of it TOKEN= is the word that introduces it, in quotes if it has a character that means something here. Behind it ? says that it is optional, * that it may be repeated,
 // + that its token is repeated with it, ~1.2.3 since when it exists and !1.2.3 since when it should not be used.
 type argument struct {
 	name, kind, token             string
@@ -91,8 +92,13 @@ func (a *argument) setType(word string) {
 	if colon := strings.LastIndexByte(word, ':'); colon >= 0 {
 		a.name, a.kind = word[:colon], word[colon+1:]
 	}
-	if a.kind == "key1" {
+	switch a.kind {
+	case "key1":
 		a.kind, a.key = "key", 1
+	case "key2":
+		a.kind, a.key = "key", 2
+	case "pattern1":
+		a.kind, a.key = "pattern", 1
 	}
 }
 
@@ -117,6 +123,14 @@ func (r *syntaxReader) suffixes(a *argument) {
 
 // word reads up to a character that means something; there must be something before it.
 func (r *syntaxReader) word() string {
+	if quoted, ok := strings.CutPrefix(r.rest, `"`); ok {
+		word, rest, closed := strings.Cut(quoted, `"`)
+		if !closed {
+			r.fail()
+		}
+		r.rest = rest
+		return word
+	}
 	end := strings.IndexAny(r.rest, " |()=?*+~!")
 	if end < 0 {
 		end = len(r.rest)
@@ -148,7 +162,7 @@ func argumentDocs(args []argument) reply.Reply {
 
 func (a *argument) docs() reply.Reply {
 	pairs := []reply.Reply{reply.BulkString("name"), reply.BulkString(a.name), reply.BulkString("type"), reply.BulkString(a.kind)}
-	if a.kind == "key" {
+	if a.kind == "key" || a.key > 0 {
 		pairs = append(pairs, reply.BulkString("key_spec_index"), reply.Int(int64(a.key)))
 	}
 	for _, field := range [][2]string{{"token", a.token}, {"since", a.since}, {"deprecated_since", a.deprecated}} {

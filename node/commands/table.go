@@ -31,8 +31,12 @@ func NewTable(groups ...[]Row) *Table {
 // allRows are the rows of every group, on a node with the given settings.
 func allRows(settings Settings) [][]Row {
 	maxString := func() int64 { return settings.Int("proto-max-bulk-len") }
-	return [][]Row{stringRows(maxString), keyRows(), transactionRows(), connectionRows(), serverRows(),
-		clusterRows()}
+	clustered := func() bool { return settings.String("cluster-enabled") == "yes" }
+	maxSparse := func() int64 { return settings.Limits().Sparse }
+	return [][]Row{stringRows(maxString), bitmapRows(maxString), hyperLogLogRows(maxSparse), listRows(), setRows(settings.Limits),
+		hashRows(settings.Limits), zsetRows(settings.Limits), geoRows(settings.Limits),
+		streamRows(settings.Limits), keyRows(), sortRows(clustered),
+		transactionRows(), connectionRows(), serverRows(), clusterRows()}
 }
 
 func (t *Table) add(row *Row) {
@@ -55,6 +59,9 @@ func (r *Row) prepare(parent *Row) {
 	}
 	if handlers > 1 || handlers == 0 && len(r.Subcommands) == 0 {
 		panic(fmt.Sprintf("commands: %s has %d handlers", r.Name, handlers))
+	}
+	if r.Blocks != nil && (len(r.Keys) == 0 || r.Read == nil && r.Write == nil) {
+		panic("commands: " + r.Name + " blocks on no keys")
 	}
 	if len(r.Subcommands) == 0 {
 		return

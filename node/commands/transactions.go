@@ -367,6 +367,9 @@ func (u *unit) each(v *keyspace.View, tx *keyspace.Tx) {
 		}
 		start := u.s.srv.now()
 		u.replies[i] = u.one(q, v, tx)
+		if err := u.replies[i].Gather(); err != nil {
+			u.replies[i] = reply.Errorf("ERR %v", err)
+		}
 		u.took[i] = u.s.srv.now() - start
 	}
 }

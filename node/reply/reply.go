@@ -9,7 +9,7 @@ import "math"
 // Kind is the type of a Reply. The zero Kind writes nothing at all.
 type Kind uint8
 
-// The kinds of replies. In RESP2 Map, Set and Push are flat arrays, Double, BigNumber and Verbatim are
+// The kinds of replies. In RESP2 Map, Set and Push are flat arrays, PairMap is an array of pairs, Pairs a flat array, Double, BigNumber and Verbatim are
 // bulk strings, Bool is the integer 0 or 1, Null is the nil bulk string and NullArray the nil array.
 const (
 	None Kind = iota
@@ -27,6 +27,10 @@ const (
 	KindMap
 	KindSet
 	KindPush
+	KindPairMap
+	KindPairs
+	KindPair
+	KindElems // elements of an aggregate whose beginning was sent before
 )
 
 // Reply is one reply. Text holds statuses, errors (without the leading '-'), numbers kept as text; Bytes holds bulk
@@ -38,6 +42,7 @@ type Reply struct {
 	Text  string
 	Bytes []byte
 	Elems []Reply
+	Feed  Feed // of an aggregate whose elements are not here yet; Int is their number (Fed)
 }
 
 // OK is the status OK.
@@ -72,6 +77,9 @@ func BulkString(text string) Reply { return Reply{Kind: KindBulk, Text: text} }
 // Double is a double; in RESP2 a bulk string.
 func Double(f float64) Reply { return Reply{Kind: KindDouble, Int: int64(math.Float64bits(f))} }
 
+// DoubleText is a double that is written as text says, for numbers that Redis does not write as it writes most.
+func DoubleText(text string) Reply { return Reply{Kind: KindDouble, Text: text} }
+
 // Float returns the value of a Double.
 func (r *Reply) Float() float64 { return math.Float64frombits(uint64(r.Int)) }
 
@@ -90,6 +98,21 @@ func Array(elems ...Reply) Reply { return Reply{Kind: KindArray, Elems: elems} }
 
 // Map is a map whose keys and values stand in pairs in a flat array; RESP2 sends it as that array.
 func Map(pairs ...Reply) Reply { return Reply{Kind: KindMap, Elems: pairs} }
+
+// PairMap is a Map that RESP2 sends as an array of pairs.
+func PairMap(pairs ...Reply) Reply { return Reply{Kind: KindPairMap, Elems: pairs} }
+
+// Pairs is an array of arrays of two elements each, which stand in turn in flat; RESP2 sends it as that flat array. The Reply keeps flat.
+func Pairs(flat ...Reply) Reply {
+	pairs := make([]Reply, len(flat)/2)
+	for i := range pairs {
+		pairs[i] = Reply{Kind: KindPair, Elems: flat[2*i : 2*i+2]}
+	}
+	return Reply{Kind: KindPairs, Elems: pairs}
+}
+
+// Pair is an element of Pairs that come from a Feed, which counts pairs.
+func Pair(first, second Reply) Reply { return Reply{Kind: KindPair, Elems: []Reply{first, second}} }
 
 // Set is a set; in RESP2 an array.
 func Set(elems ...Reply) Reply { return Reply{Kind: KindSet, Elems: elems} }

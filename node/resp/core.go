@@ -66,6 +66,7 @@ type core struct {
 	facts  facts
 	later  func(context.Context) commands.Result
 	proto  int
+	inside bool // a reply that comes in several pieces has begun: nothing else may stand in it
 	authed bool
 	member member
 	host   string // the other side's IP address, or ""
@@ -164,6 +165,8 @@ func (c *core) accept(res commands.Result, lim *Limits) step {
 	c.syncProto()
 	c.join() // pushes that the command made stand before its reply
 	if res.Later != nil {
+		c.out.add(&res.Reply, c.proto, nil)
+		c.inside = c.inside || res.Reply.Kind != reply.None
 		c.later = res.Later
 		return stepLater
 	}
@@ -172,6 +175,7 @@ func (c *core) accept(res commands.Result, lim *Limits) step {
 		return stepClose
 	}
 	c.out.add(&res.Reply, c.proto, res.Wait)
+	c.inside = false
 	if res.After != nil {
 		res.After()
 	}
@@ -240,7 +244,7 @@ func (c *core) push(r *reply.Reply) (ok bool) {
 
 // join puts the pushes behind the replies.
 func (c *core) join() {
-	if c.outbox.filled.Load() {
+	if !c.inside && c.outbox.filled.Load() {
 		c.out.buf = c.outbox.drain(c.out.buf)
 	}
 }

@@ -1,7 +1,6 @@
 package resp
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/tidwall/redcon"
@@ -36,6 +35,10 @@ type big struct {
 }
 
 func (e *encoder) reply(r *reply.Reply, proto int) {
+	if r.Feed != nil {
+		e.begin(r, proto)
+		return
+	}
 	switch r.Kind {
 	case reply.None:
 	case reply.KindStatus:
@@ -48,6 +51,10 @@ func (e *encoder) reply(r *reply.Reply, proto int) {
 		e.bulk(r)
 	case reply.KindArray:
 		e.elems('*', r.Elems, proto)
+	case reply.KindElems:
+		for i := range r.Elems {
+			e.reply(&r.Elems[i], proto)
+		}
 	default:
 		if proto >= 3 {
 			e.reply3(r)
@@ -66,13 +73,24 @@ func (e *encoder) reply2(r *reply.Reply) {
 		e.buf = append(e.buf, "*-1\r\n"...)
 	case reply.KindDouble:
 		var text [32]byte
-		e.buf = redcon.AppendBulk(e.buf, appendDouble(text[:0], r.Float()))
+		e.buf = redcon.AppendBulk(e.buf, appendDouble(text[:0], r))
 	case reply.KindBigNumber, reply.KindVerbatim:
 		e.bulk(r)
 	case reply.KindBool:
 		e.buf = redcon.AppendInt(e.buf, r.Int)
 	case reply.KindMap, reply.KindSet, reply.KindPush:
 		e.elems('*', r.Elems, 2)
+	case reply.KindPairMap:
+		e.header('*', len(r.Elems)/2)
+		for i := 0; i < len(r.Elems); i += 2 {
+			e.elems('*', r.Elems[i:i+2], 2)
+		}
+	case reply.KindPairs:
+		e.elemsOf('*', 2*len(r.Elems), r.Elems, 2)
+	case reply.KindPair:
+		for i := range r.Elems {
+			e.reply(&r.Elems[i], 2)
+		}
 	default:
 		panic("resp: a reply of no known kind")
 	}
@@ -84,7 +102,7 @@ func (e *encoder) reply3(r *reply.Reply) {
 		e.buf = append(e.buf, "_\r\n"...)
 	case reply.KindDouble:
 		e.buf = append(e.buf, ',')
-		e.buf = append(appendDouble(e.buf, r.Float()), '\r', '\n')
+		e.buf = append(appendDouble(e.buf, r), '\r', '\n')
 	case reply.KindBigNumber:
 		e.line('(', r.Text)
 	case reply.KindBool:
@@ -98,10 +116,12 @@ func (e *encoder) reply3(r *reply.Reply) {
 		e.buf = append(e.buf, "txt:"...)
 		e.buf = append(append(e.buf, r.Bytes...), r.Text...)
 		e.buf = append(e.buf, '\r', '\n')
-	case reply.KindMap:
+	case reply.KindMap, reply.KindPairMap:
 		e.elemsOf('%', len(r.Elems)/2, r.Elems, 3)
 	case reply.KindSet:
 		e.elems('~', r.Elems, 3)
+	case reply.KindPairs, reply.KindPair:
+		e.elems('*', r.Elems, 3)
 	case reply.KindPush:
 		e.elems('>', r.Elems, 3)
 	default:
@@ -121,6 +141,20 @@ func (e *encoder) bulk(r *reply.Reply) {
 		e.buf = append(e.buf, '\r', '\n')
 	default:
 		e.buf = redcon.AppendBulk(e.buf, r.Bytes)
+	}
+}
+
+// begin encodes only the beginning of an aggregate of r.Int elements.
+func (e *encoder) begin(r *reply.Reply, proto int) {
+	switch {
+	case proto >= 3 && r.Kind == reply.KindMap:
+		e.header('%', int(r.Int)/2)
+	case proto >= 3 && r.Kind == reply.KindSet:
+		e.header('~', int(r.Int))
+	case proto < 3 && r.Kind == reply.KindPairs:
+		e.header('*', 2*int(r.Int))
+	default:
+		e.header('*', int(r.Int))
 	}
 }
 
@@ -148,64 +182,10 @@ func (e *encoder) line(mark byte, text string) {
 // size is how many bytes the encoder's content has on the wire.
 func (e *encoder) size() int { return len(e.buf) + e.bigBytes }
 
-// appendDouble formats a double as redis-server 7.0 does, which is C's "%.17g".
-func appendDouble(dst []byte, f float64) []byte {
-	switch {
-	case math.IsInf(f, 1):
-		return append(dst, "inf"...)
-	case math.IsInf(f, -1):
-		return append(dst, "-inf"...)
-	case math.IsNaN(f):
-		return append(dst, "nan"...)
-	case f == 0 && math.Signbit(f):
-		return append(dst, "-0"...)
-	case f == math.Trunc(f) && math.Abs(f) < 1e17:
-		return strconv.AppendInt(dst, int64(f), 10)
+// appendDouble appends a double as the reply says or, when it does not, as reply.AppendDouble does.
+func appendDouble(dst []byte, r *reply.Reply) []byte {
+	if r.Text != "" {
+		return append(dst, r.Text...)
 	}
-	start := len(dst)
-	dst = strconv.AppendFloat(dst, f, 'e', 16, 64) // d.dddddddddddddddde±xx: the 17 digits that %.17g begins with
-	exp := exponent(dst[start:])
-	if exp < -4 || exp >= 17 {
-		return trimZeros(dst, start)
-	}
-	dst = strconv.AppendFloat(dst[:start], f, 'f', 16-exp, 64)
-	return trimFraction(dst)
-}
-
-// exponent reads the exponent of a number in the form d.ddde±xx.
-func exponent(text []byte) int {
-	e := len(text) - 1
-	for text[e] != 'e' {
-		e--
-	}
-	n := 0
-	for _, c := range text[e+2:] {
-		n = n*10 + int(c-'0')
-	}
-	if text[e+1] == '-' {
-		return -n
-	}
-	return n
-}
-
-// trimZeros removes the zeros that end the mantissa of the number in text[start:], which has an exponent.
-func trimZeros(text []byte, start int) []byte {
-	e := len(text) - 1
-	for text[e] != 'e' {
-		e--
-	}
-	mantissa := trimFraction(text[start:e])
-	return append(text[:start+len(mantissa)], text[e:]...)
-}
-
-// trimFraction removes the zeros that end a fraction, and a point that has nothing behind it.
-func trimFraction(text []byte) []byte {
-	n := len(text)
-	for text[n-1] == '0' {
-		n--
-	}
-	if text[n-1] == '.' {
-		n--
-	}
-	return text[:n]
+	return reply.AppendDouble(dst, r.Float())
 }

@@ -38,6 +38,10 @@ func TestAppendReply(t *testing.T) {
 		{"map", reply.Map(reply.Int(1), reply.Bool(true)), "*2\r\n:1\r\n:1\r\n", "%1\r\n:1\r\n#t\r\n"},
 		{"set", reply.Set(reply.Int(1)), "*1\r\n:1\r\n", "~1\r\n:1\r\n"},
 		{"push", reply.Push(reply.Int(1)), "*1\r\n:1\r\n", ">1\r\n:1\r\n"},
+		{"pairs", reply.Pairs(reply.Int(1), reply.Bool(true), reply.Int(2), reply.Null()), "*4\r\n:1\r\n:1\r\n:2\r\n$-1\r\n", "*2\r\n*2\r\n:1\r\n#t\r\n*2\r\n:2\r\n_\r\n"},
+		{"no pairs", reply.Pairs(), "*0\r\n", "*0\r\n"},
+		{"pairs to come", reply.Fed(reply.KindPairs, 3, noFeed{}), "*6\r\n", "*3\r\n"},
+		{"pairs that have come", reply.Reply{Kind: reply.KindElems, Elems: []reply.Reply{reply.Pair(reply.Int(1), reply.Int(2))}}, ":1\r\n:2\r\n", "*2\r\n:1\r\n:2\r\n"},
 		{"nested", reply.Array(reply.Array(reply.Set())), "*1\r\n*1\r\n*0\r\n", "*1\r\n*1\r\n~0\r\n"},
 	}
 	for _, tt := range tests {
@@ -50,6 +54,9 @@ func TestAppendReply(t *testing.T) {
 		})
 	}
 }
+
+// noFeed is a Feed that nobody asks.
+type noFeed struct{ reply.Feed }
 
 // TestDoubles holds what C's printf("%.17g") prints, which is what redis-server 7.0.15 sends.
 func TestDoubles(t *testing.T) {
@@ -77,8 +84,8 @@ func TestDoubles(t *testing.T) {
 		{99999999999999999, "1e+17"},
 	}
 	for _, tt := range tests {
-		if got := string(appendDouble(nil, tt.in)); got != tt.want {
-			t.Errorf("appendDouble(%v) = %q, want %q", tt.in, got, tt.want)
+		if got := string(reply.AppendDouble(nil, tt.in)); got != tt.want {
+			t.Errorf("AppendDouble(%v) = %q, want %q", tt.in, got, tt.want)
 		}
 	}
 }

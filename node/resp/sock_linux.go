@@ -65,7 +65,7 @@ func (l *loop) advance(s *sock) {
 	ran := false
 	for !s.closed && !s.parked {
 		switch {
-		case s.out.size() > 0 || len(s.out.segs) > 0 || s.outbox.filled.Load():
+		case s.out.size() > 0 || len(s.out.segs) > 0 || !s.inside && s.outbox.filled.Load():
 			if !l.flush(s) {
 				return
 			}

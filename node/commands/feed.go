@@ -1,0 +1,107 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"shiplog/node/reply"
+	"shiplog/partitions/keyspace"
+)
+
+const (
+	feedFrom   = 4096 // elements of a collection from which a reply of all of them is made piece by piece, without the lock
+	pieceElems = 1024 // elements of a reply that leave together
+)
+
+// walkFeed makes a reply of the elements of a Walk, which need not be all of those.
+type walkFeed struct {
+	walk  *keyspace.Walk
+	left  int64 // elements of the walk still wanted
+	names bool
+	value func(value []byte) reply.Reply // nil: values are not wanted
+}
+
+// feedOf returns the reply of the given kind that shows count elements of a Walk: their names, what value makes of their
+// values, or both in turn.
+func feedOf(kind reply.Kind, walk *keyspace.Walk, count int64, names bool, value func([]byte) reply.Reply) reply.Reply {
+	elems := count
+	if names && value != nil {
+		elems = 2 * count
+	}
+	return reply.Fed(kind, elems, &walkFeed{walk: walk, left: count, names: names, value: value})
+}
+
+var errShortWalk = errors.New("a collection has fewer elements than it says")
+
+// Next implements reply.Feed.
+func (f *walkFeed) Next(dst []reply.Reply, most int) ([]reply.Reply, bool, error) {
+	for ; most > 0 && f.left > 0; most-- {
+		name, value, ok := f.walk.Next()
+		if !ok {
+			return dst, false, errShortWalk
+		}
+		if f.left--; f.names {
+			dst = append(dst, reply.Bulk(name))
+		}
+		if f.value != nil {
+			dst = append(dst, f.value(value))
+		}
+	}
+	return dst, f.left > 0, nil
+}
+
+// Close implements reply.Feed.
+func (f *walkFeed) Close() error { return f.walk.Close() }
+
+// fed sends a reply that comes from a Feed piece by piece, each when the one before it has left. Nothing is sent before what the
+// reply rests on is acknowledged.
+func (s *Session) fed(r Result) Result {
+	if r.Reply.Feed == nil {
+		return r
+	}
+	s.call.feed = r.Reply.Feed
+	return s.piecemeal(r)
+}
+
+func (s *Session) piecemeal(r Result) Result {
+	return Result{Later: func(ctx context.Context) Result {
+		if r.Wait != nil {
+			select {
+			case <-r.Wait.Done():
+			case <-ctx.Done():
+				return Result{Close: true}
+			}
+			if err := r.Wait.Err(); err != nil {
+				_ = s.endFeed()
+				return s.failed(err)
+			}
+		}
+		return Result{Reply: r.Reply, Later: s.piece, Close: r.Close}
+	}}
+}
+
+// piece is the next piece of the reply that is being sent.
+func (s *Session) piece(context.Context) Result {
+	elems, more, err := s.call.feed.Next(nil, pieceElems)
+	if err == nil && !more {
+		err = s.endFeed()
+	}
+	if err != nil { // what the client has of the reply cannot be completed
+		return Result{Abort: true}
+	}
+	r := Result{Reply: reply.Reply{Kind: reply.KindElems, Elems: elems}}
+	if more {
+		r.Later = s.piece
+	}
+	return r
+}
+
+// endFeed gives up the Feed of the reply that is being sent, if there is one.
+func (s *Session) endFeed() error {
+	feed := s.call.feed
+	s.call.feed = nil
+	if feed == nil {
+		return nil
+	}
+	return feed.Close()
+}
