@@ -25,7 +25,8 @@ type generator struct {
 	rng    *rand.Rand
 	shapes []shapeOf
 	total  int
-	serial int // of the newest stream entry
+	serial int    // of the newest stream entry
+	tag    string // stands before every key
 }
 
 // shapeFiles are the groups of random commands.
@@ -133,7 +134,20 @@ func (g *generator) word(group, w string) []string {
 	if begin < 0 || end < begin || w == "{}" {
 		return []string{w}
 	}
-	return []string{w[:begin] + g.single(group, w[begin:end+1]) + w[end+1:]}
+	text := w[:begin] + g.single(group, w[begin:end+1]) + w[end+1:]
+	if isKey(w[:begin], w[begin:end+1]) {
+		text = g.tag + text
+	}
+	return []string{text}
+}
+
+// isKey tells whether a placeholder and what is written before it make a key.
+func isKey(before, placeholder string) bool {
+	switch before {
+	case "bm", "hll", "w_", "n_", "h_": // the keys that groups write by their names
+		return true
+	}
+	return placeholder == "{k}" || placeholder == "{k2}"
 }
 
 func (g *generator) oneOf(choices ...[]string) []string { return choices[g.rng.IntN(len(choices))] }

@@ -21,8 +21,7 @@ func TestRandomKilled(t *testing.T) {
 }
 
 // runDuels runs a form of duel for every group and for all of them. A form says how many commands there are and what
-// becomes of the server under test between them; one that ends on another node, as a replica does, hands that to
-// compareContents.
+// becomes of the server under test between them.
 func runDuels(t *testing.T, form duel) {
 	form.known = loadDifferences(t)
 	form.nodes = [2]*Node{startShiplog(t), startRedis(t)}
@@ -37,19 +36,26 @@ func runDuels(t *testing.T, form duel) {
 func (d duel) both(t *testing.T, files ...string) {
 	for proto := 2; proto <= 3; proto++ {
 		t.Run(fmt.Sprintf("RESP%d", proto), func(t *testing.T) {
-			d := d
-			d.t, d.proto, d.rng = t, proto, seeded(t)
-			d.gen = newGenerator(t, d.rng, files...)
-			d.connect()
-			for _, c := range d.conns[0].clients {
-				do(t, c, "FLUSHALL")
-			}
+			d := d.begin(t, proto, files...)
 			if d.run(d.commands / 2); !t.Failed() {
-				d.compareContents(d.nodes[0])
+				d.compareContents(dial(t, d.nodes[0]))
 			}
 			t.Logf("%d commands, %d excused by %s, %d disturbances", d.count, d.excused, differencesFile, d.disturbed)
 		})
 	}
+}
+
+// begin returns a duel of this form in one protocol, from empty servers.
+func (d duel) begin(t *testing.T, proto int, files ...string) *duel {
+	t.Helper()
+	d.t, d.proto, d.rng = t, proto, seeded(t)
+	d.gen = newGenerator(t, d.rng, files...)
+	d.gen.tag = d.tag
+	d.connect()
+	for _, c := range d.conns[0].clients {
+		do(t, c, "FLUSHALL")
+	}
+	return &d
 }
 
 // duel is one random run of a form: how many commands, and what happens to the server under test between them.
@@ -57,6 +63,7 @@ type duel struct {
 	commands int
 	disturb  func(*duel) // when not nil, after about so many commands
 	between  int
+	tag      string // before every key, so that a cluster keeps them in one slot
 
 	t         *testing.T
 	rng       *rand.Rand
@@ -198,15 +205,14 @@ func (d *duel) restart() {
 		d.t.Fatal(err)
 	}
 	d.connect()
-	d.compareContents(d.nodes[0])
+	d.compareContents(dial(d.t, d.nodes[0]))
 }
 
-// compareContents compares all keys of a node with the oracle's: types, times to live and everything under them.
-func (d *duel) compareContents(n *Node) {
+// compareContents compares all keys of the server under test with the oracle's, and everything under them.
+func (d *duel) compareContents(ours *Client) {
 	d.t.Helper()
-	ours, theirs := dial(d.t, n), dial(d.t, d.nodes[1])
 	var held [2]Value
-	for i, c := range []*Client{ours, theirs} {
+	for i, c := range []*Client{ours, dial(d.t, d.nodes[1])} {
 		v, err := scanAll(c, []string{"SCAN", "0", "COUNT", "1000"})
 		if err != nil {
 			d.t.Fatal(err)
@@ -217,8 +223,23 @@ func (d *duel) compareContents(n *Node) {
 		d.t.Errorf("keys after %d commands:\n%s", d.count, diff)
 		return
 	}
-	for _, key := range held[1].Elems {
-		for _, read := range contents(d.t, theirs, key.Elems[0].Text) {
+	d.compareKeys(ours, names(held[1]))
+}
+
+// names are the keys that a SCAN has found.
+func names(found Value) (keys []string) {
+	for _, e := range found.Elems {
+		keys = append(keys, e.Elems[0].Text)
+	}
+	return keys
+}
+
+// compareKeys compares keys that the oracle holds: types, times to live and everything under them.
+func (d *duel) compareKeys(ours *Client, keys []string) {
+	d.t.Helper()
+	theirs := dial(d.t, d.nodes[1])
+	for _, key := range keys {
+		for _, read := range contents(d.t, theirs, key) {
 			got, err := ours.Do(read.words...)
 			if err != nil {
 				d.t.Fatalf("%q: %v", read.words, err)

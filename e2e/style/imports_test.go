@@ -19,6 +19,7 @@ type may struct {
 const (
 	natsGo = "github.com/nats-io/nats.go"
 	xxhash = "github.com/cespare/xxhash/v2"
+	xxh3   = "github.com/zeebo/xxh3"
 	xSync  = "golang.org/x/sync"
 	xSys   = "golang.org/x/sys"
 
@@ -42,7 +43,7 @@ var table = map[string]may{
 		outside: []string{xSync, xSys},
 	},
 	"node/resp":     {ours: []string{"node/reply", "node/commands"}, outside: []string{"github.com/tidwall/redcon", xSync, xSys}},
-	"node/commands": {ours: []string{"node/reply", "partitions/keyspace"}, outside: []string{"github.com/yuin/gopher-lua"}},
+	"node/commands": {ours: []string{"node/reply", "partitions/keyspace"}, outside: []string{"github.com/yuin/gopher-lua", xxh3}}, // DIGEST
 	"node/reply":    {},
 	"node/cluster":  {ours: []string{"partitions/coordinator", "partitions/slot"}, outside: []string{natsGo}},
 	"node/changes":  {ours: []string{"wal", "shipper"}, outside: []string{natsGo}},

@@ -262,15 +262,18 @@ func commandGetkeysandflags(s *Session, a Args) reply.Reply {
 	})
 }
 
-// usedBy is the specification as it stands for these words: the flags of SET depend on its GET option.
+// usedBy is the specification as it stands for these words: the flags of SET depend on its options.
 func (k *KeySpec) usedBy(a Args) *KeySpec {
 	if !strings.Contains(k.Flags, "variable_flags") {
 		return k
 	}
 	flags := "OW update"
 	for _, word := range a[min(3, len(a)):] {
-		if is(word, "get") {
-			flags = "RW access update"
+		switch {
+		case is(word, "get"):
+			return &KeySpec{Flags: "RW access update"}
+		case is(word, "ifeq"), is(word, "ifne"), is(word, "ifdeq"), is(word, "ifdne"):
+			flags = "RW update"
 		}
 	}
 	return &KeySpec{Flags: flags}

@@ -89,24 +89,23 @@ func exactCos(x float64) float64 {
 	return cos.hi
 }
 
-// exactAsin improves Go's arc sine by one step of Newton's. Near a quarter of a turn that would divide by nearly nothing, so
-// there it goes by the cosine's side.
+// exactAsin improves Go's arc sine by one step of Newton's. Near a quarter of a turn that would divide by nearly nothing, so there it is
+// the arc cosine that is improved.
 func exactAsin(x float64) float64 {
-	y := math.Asin(x)
-	if x > 0.9 && x < 1 {
-		side := wide{hi: 1}.plus(wide{hi: -x}).times(wide{hi: 1}.plus(wide{hi: x})) // the square of the cosine
-		root := math.Sqrt(side.hi)
-		other := math.Asin(root)
-		sin, cos := sinCos(other)
-		_ = sin
-		wrong := cos.plus(wide{hi: -x}) // cos(other) is to be x
-		better := sumOf(other, wrong.hi/sin.hi)
-		return halfPi().plus(better.negative()).hi
+	switch {
+	case !(x > 0 && x < 1): // of the root of what is not negative, and rounded above 1 at most
+		return math.Asin(x)
+	case x < steep:
+		y := math.Asin(x)
+		sin, cos := sinCos(y)
+		return sumOf(y, sin.negative().plus(wide{hi: x}).hi/cos.hi).hi
+	default:
+		square := wide{hi: 1}.plus(wide{hi: -x}).times(sumOf(1, x)) // of the cosine
+		rest := math.Asin(math.Sqrt(square.hi))
+		sin, cos := sinCos(rest)
+		return halfPi().plus(sumOf(rest, cos.plus(wide{hi: -x}).hi/sin.hi).negative()).hi
 	}
-	sin, cos := sinCos(y)
-	wrong := wide{hi: x}.plus(sin.negative())
-	if cos.hi == 0 || math.IsNaN(y) || x >= 1 {
-		return y
-	}
-	return sumOf(y, wrong.hi/cos.hi).hi
 }
+
+// steep is from where on the arc sine is too steep.
+const steep = 0.9

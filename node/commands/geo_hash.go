@@ -133,22 +133,22 @@ const (
 	lonBits uint64 = 0xaaaaaaaaaaaaaaaa
 )
 
-// move returns the cell so many cells to the east and to the north, 1, 0 or -1. The map goes round.
+// move returns the cell so many cells to the east and to the north, 1, 0 or -1. The map goes round; a place at its very edge, which is
+// beyond the last cell, stays there in the direction in which it does not move, as in Redis.
 func (c cell) move(east, north int) cell {
 	unused := 64 - 2*c.step
-	lon, lat := c.bits&lonBits, c.bits&latBits
-	lon = countBy(lon, east, latBits>>unused) & (lonBits >> unused)
-	lat = countBy(lat, north, lonBits>>unused) & (latBits >> unused)
+	lon := countBy(east, c.bits&lonBits, latBits>>unused, lonBits>>unused)
+	lat := countBy(north, c.bits&latBits, lonBits>>unused, latBits>>unused)
 	return cell{lon | lat, c.step}
 }
 
-// countBy counts up or down in the bits that gaps leaves out.
-func countBy(n uint64, by int, gaps uint64) uint64 {
+// countBy counts up or down in the bits that gaps leaves out, and keeps those of mask.
+func countBy(by int, n, gaps, mask uint64) uint64 {
 	switch {
 	case by > 0:
-		return n + gaps + 1
+		return (n + gaps + 1) & mask
 	case by < 0:
-		return (n | gaps) - (gaps + 1)
+		return ((n | gaps) - (gaps + 1)) & mask
 	default:
 		return n
 	}

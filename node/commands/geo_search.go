@@ -189,10 +189,14 @@ func (g *geoAsking) find(z *keyspace.ZSet) (in []geoFound) {
 			break
 		}
 	}
-	if g.sorted {
+	cut := g.count > 0 && int64(len(in)) > g.count
+	switch {
+	case g.sorted && cut:
+		partSort(in, 0, int(g.count), g.compare)
+	case g.sorted:
 		slices.SortStableFunc(in, g.compare)
 	}
-	if g.count > 0 && int64(len(in)) > g.count {
+	if cut {
 		in = in[:g.count]
 	}
 	return in

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"bytes"
 	"strconv"
 
 	"shiplog/node/reply"
@@ -53,16 +52,30 @@ func hashWalkRows() []Row {
 type fieldList struct {
 	names, values bool
 	elems         []reply.Reply
+	room          []byte // for names
 }
+
+// namesAtOnce is how many bytes of names get their memory together.
+const namesAtOnce = 2048
 
 // add takes a field. The name is copied; the value must stay as it is.
 func (l *fieldList) add(name, value []byte) {
 	if l.names {
-		l.elems = append(l.elems, reply.Bulk(bytes.Clone(name)))
+		l.elems = append(l.elems, reply.Bulk(l.keep(name)))
 	}
 	if l.values {
 		l.elems = append(l.elems, reply.Bulk(value))
 	}
+}
+
+// keep returns a copy of a name.
+func (l *fieldList) keep(name []byte) []byte {
+	if cap(l.room)-len(l.room) < len(name) {
+		l.room = make([]byte, 0, max(namesAtOnce, len(name)))
+	}
+	begin := len(l.room)
+	l.room = append(l.room, name...)
+	return l.room[begin:len(l.room):len(l.room)]
 }
 
 // HGETALL key

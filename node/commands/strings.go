@@ -11,7 +11,7 @@ import (
 // (proto-max-bulk-len); it must not block.
 func stringRows(maxString func() int64) []Row {
 	rows := slices.Concat(stringReadRows(), stringSetRows(), stringManyRows(),
-		stringEditRows(maxString), numberRows(), lcsRows(maxString))
+		stringEditRows(maxString), numberRows(), lcsRows(maxString), stringNewerRows())
 	for i := range rows {
 		rows[i].Group = "string"
 		rows[i].Categories = []string{"string"}

@@ -35,9 +35,9 @@ func stringSetRows() []Row {
 			Write:      setFor("psetex", millisecond)},
 		{Name: "set", Since: "1.0.0", Arity: -3, Flags: FlagWrite | FlagDenyOOM,
 			Summary:    "Set the string value of a key",
-			Syntax:     "key:key value condition(NX|XX)?~2.6.12 GET?~6.2.0 expiration(EX=seconds:integer~2.6.12|PX=milliseconds:integer~2.6.12|EXAT=unix-time-seconds:unix-time~6.2.0|PXAT=unix-time-milliseconds:unix-time~6.2.0|KEEPTTL~6.0.0)?",
+			Syntax:     "key:key value condition(NX|XX|IFEQ=ifeq-value~8.4.0|IFNE=ifne-value~8.4.0|IFDEQ=ifdeq-digest~8.4.0|IFDNE=ifdne-digest~8.4.0)?~2.6.12 GET?~6.2.0 expiration(EX=seconds:integer~2.6.12|PX=milliseconds:integer~2.6.12|EXAT=unix-time-seconds:unix-time~6.2.0|PXAT=unix-time-milliseconds:unix-time~6.2.0|KEEPTTL~6.0.0)?",
 			Complexity: "O(1)",
-			History:    []Change{{"2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."}, {"6.0.0", "Added the `KEEPTTL` option."}, {"6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."}, {"7.0.0", "Allowed the `NX` and `GET` options to be used together."}},
+			History:    []Change{{"2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."}, {"6.0.0", "Added the `KEEPTTL` option."}, {"6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."}, {"7.0.0", "Allowed the `NX` and `GET` options to be used together."}, {"8.4.0", "Added 'IFEQ', 'IFNE', 'IFDEQ', 'IFDNE' options."}},
 			Keys:       []KeySpec{{Flags: "RW access update variable_flags", Notes: "RW and ACCESS due to the optional `GET` argument", Index: 1, Step: 1}},
 			Write:      set},
 		{Name: "setex", Since: "2.0.0", Arity: 4, Flags: FlagWrite | FlagDenyOOM,
@@ -57,20 +57,23 @@ func stringSetRows() []Row {
 
 // setOptions are the options of SET.
 type setOptions struct {
-	absent    bool // NX: only if the key is not there
-	present   bool // XX: only if it is
-	returnOld bool
-	keepTTL   bool
-	life      lifetime
+	absent     bool // NX: only if the key is not there
+	present    bool // XX: only if it is
+	comparison comparison
+	returnOld  bool
+	keepTTL    bool
+	life       lifetime
 }
 
 func parseSet(words Args) (o setOptions, ok bool) {
 	for i := 0; i < len(words); i++ {
 		switch word := words[i]; {
-		case is(word, "nx") && !o.present:
+		case is(word, "nx") && !o.present && !o.comparison.given:
 			o.absent = true
-		case is(word, "xx") && !o.absent:
+		case is(word, "xx") && !o.absent && !o.comparison.given:
 			o.present = true
+		case !o.absent && !o.present && o.comparison.read(words[i:]):
+			i++
 		case is(word, "get"):
 			o.returnOld = true
 		case is(word, "keepttl") && !o.life.given:
@@ -84,7 +87,25 @@ func parseSet(words Args) (o setOptions, ok bool) {
 	return o, true
 }
 
-// SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
+// holds tells whether the condition holds for what the key holds now. A key that is not there differs from everything.
+func (o *setOptions) holds(old keyspace.Value, found bool) (holds bool, refusal *reply.Reply) {
+	switch {
+	case o.absent:
+		return !found, nil
+	case o.present:
+		return found, nil
+	case !o.comparison.given:
+		return true, nil
+	case !found:
+		return !o.comparison.equal, nil
+	case old.Type != keyspace.TypeString:
+		return false, refuse(reply.WrongType())
+	default:
+		return o.comparison.holds(old.Data)
+	}
+}
+
+// SET key value [NX | XX | IFEQ value | IFNE value | IFDEQ digest | IFDNE digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
 func set(tx *keyspace.Tx, a Args) reply.Reply {
 	o, ok := parseSet(a[3:])
 	if !ok {
@@ -103,7 +124,11 @@ func set(tx *keyspace.Tx, a Args) reply.Reply {
 		if o.returnOld {
 			answer = bulkOrNull(old, found)
 		}
-		if o.absent && found || o.present && !found {
+		holds, refusal := o.holds(old, found)
+		switch {
+		case refusal != nil:
+			return *refusal
+		case !holds:
 			return notSet(o.returnOld, answer)
 		}
 		if o.keepTTL {

@@ -55,6 +55,7 @@ func differences() map[string]difference {
 	return map[string]difference{
 		"command|getkeys":         {"arity", newer},
 		"command|getkeysandflags": {"arity", newer},
+		"delifeq":                 {"since", "it is Valkey's, since 9.0.0; Redis does not have it"},
 	}
 }
 

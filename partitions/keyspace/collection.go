@@ -60,7 +60,7 @@ func (t *Tx) element(h *head, e wal.Effect, after *top) {
 		t.store.hot.bytes += int64(cap(data) - cap(h.value.Data))
 		h.value.Data = data
 	}
-	e.Cause, e.Key, e.Object = t.cause, []byte(h.key), after.object
+	e.Cause, e.Key, e.Object = t.cause, t.keyOf(h), after.object
 	if t.created {
 		e.Marks |= wal.MarkCreated
 		t.created = false
@@ -75,11 +75,20 @@ func (t *Tx) element(h *head, e wal.Effect, after *top) {
 	}
 }
 
+// keyOf returns the key of the collection that is changed: the same bytes as long as it is the same collection.
+func (t *Tx) keyOf(h *head) []byte {
+	if t.keyed != h {
+		t.keyed, t.key = h, []byte(h.key)
+	}
+	return t.key
+}
+
 // overlay changes the rows in memory as the effect says.
 func (t *Tx) overlay(h *head, e *wal.Effect) {
 	m := t.elements(h)
 	before := m.bytes
-	mutate(e, overlay{t, h, m})
+	t.sink = overlay{t, h, m}
+	mutate(e, &t.sink)
 	m.shed(t.store.applied.Load())
 	if m.whole && m.bytes > t.store.elementLimit() {
 		m.thin()
@@ -96,19 +105,19 @@ type overlay struct {
 	m *elements
 }
 
-func (o overlay) put(sub, value []byte, fresh bool) {
+func (o *overlay) put(sub, value []byte, fresh bool) {
 	o.change(string(sub), element{value: clone(value)})
 	if fresh {
 		o.count(sub, 1)
 	}
 }
 
-func (o overlay) drop(sub []byte) {
+func (o *overlay) drop(sub []byte) {
 	o.change(string(sub), element{gone: true})
 	o.count(sub, -1)
 }
 
-func (o overlay) dropRange(from, to []byte) {
+func (o *overlay) dropRange(from, to []byte) {
 	var subs [][]byte
 	o.t.ascend(o.h, from, to, func(sub, _ []byte) bool {
 		subs = append(subs, clone(sub))
@@ -119,17 +128,17 @@ func (o overlay) dropRange(from, to []byte) {
 	}
 }
 
-func (o overlay) change(sub string, e element) {
+func (o *overlay) change(sub string, e element) {
 	e.record = o.t.store.open
 	prev, had := o.m.put(sub, e)
 	o.t.undo = append(o.t.undo, undo{isRow: true, head: o.h, elements: o.m, sub: sub, row: prev, had: had, whole: o.m.whole})
-	if !had || prev.record != e.record {
+	if (e.gone || !o.m.whole) && (!had || prev.record != e.record || prev.gone != e.gone) {
 		o.m.queue = append(o.m.queue, late{sub: sub, record: e.record})
 	}
 }
 
 // count keeps the census, if there is one.
-func (o overlay) count(sub []byte, n int64) {
+func (o *overlay) count(sub []byte, n int64) {
 	c := o.m.census
 	if c == nil {
 		return

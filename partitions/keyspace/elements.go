@@ -10,7 +10,7 @@ type elements struct {
 	tree   counted[element]
 	whole  bool   // tree has every row: Pebble need not be asked
 	bytes  int64  // about what the rows take
-	queue  []late // what may leave memory once Pebble has it, in the order of the records
+	queue  []late // what may leave memory once Pebble has it, about in the order of the records
 	sweep  string // rows before it have left a tree that is no longer whole; "" when there is nothing to sweep
 	asked  int64  // how often Pebble was asked for a row since the collection was last whole
 	census *census
@@ -104,8 +104,10 @@ func (m *elements) sweepSome(applied uint64) {
 	c := m.tree.seek([]byte(m.sweep))
 	for ; c.ok() && n < sweepRows; c.next() {
 		m.sweep = c.key() + "\x00"
-		if c.value().record <= applied {
+		if record := c.value().record; record <= applied {
 			out[n] = m.sweep[:len(m.sweep)-1]
+		} else {
+			m.queue = append(m.queue, late{sub: c.key(), record: record})
 		}
 		n++
 	}

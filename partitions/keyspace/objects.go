@@ -90,7 +90,16 @@ func (o *objectChange) add(s rowStep) {
 	o.steps = append(o.steps, s)
 }
 
-func (o *objectChange) put(sub, value []byte, _ bool) { o.add(rowStep{sub: string(sub), value: value}) }
+func (o *objectChange) put(sub, value []byte, fresh bool) {
+	if !fresh {
+		o.add(rowStep{sub: string(sub), value: value})
+		return
+	}
+	if len(o.known) > 0 {
+		delete(o.known, string(sub)) // what is known comes before
+	}
+	o.steps = append(o.steps, rowStep{sub: string(sub), value: value})
+}
 
 func (o *objectChange) drop(sub []byte) { o.add(rowStep{sub: string(sub), gone: true}) }
 

@@ -57,6 +57,7 @@ func (s *Stream) Delete(id StreamID) bool {
 	if node == top.node.number {
 		top.node.live--
 	}
+	top.front = top.front.without(id, node)
 	s.write(wal.Effect{Op: wal.OpXDel, ID: id}, t, &top)
 	return true
 }

@@ -1,7 +1,6 @@
 package keyspace
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -9,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"shiplog/wal"
 )
 
 // streams is what streams there should be, by key.
@@ -149,15 +146,47 @@ func (w *streamWriter) remove() {
 
 func (w *streamWriter) trim() {
 	ids := w.want.ids()
-	stay := w.rnd.IntN(60)
-	removed := max(0, len(ids)-stay)
-	if got := w.s.Trim(Trim{MaxLen: int64(stay)}); got != int64(removed) {
-		w.r.t.Fatalf("Trim of %s to %d removed %d, want %d", w.name, stay, got, removed)
+	tr := Trim{MaxLen: w.rnd.Int64N(60), ByID: w.rnd.IntN(3) == 0, MinID: w.some(), Approx: w.rnd.IntN(2) == 0}
+	if tr.Approx {
+		tr.Limit = w.rnd.Int64N(20)
+	}
+	removed := w.goes(ids, tr)
+	if got := w.s.Trim(tr); got != int64(removed) {
+		w.r.t.Fatalf("Trim of %s by %+v removed %d, want %d", w.name, tr, got, removed)
 	}
 	for _, id := range ids[:removed] {
 		delete(w.want.entries, id)
 	}
 	w.want.first()
+}
+
+// goes returns how many of the oldest entries a trim removes: one by one, or whole nodes.
+func (w *streamWriter) goes(ids []StreamID, tr Trim) (n int) {
+	goes := func(n int) bool { // the first n
+		return tr.ByID && ids[n-1].Compare(tr.MinID) < 0 || !tr.ByID && int64(len(ids)-n) >= tr.MaxLen
+	}
+	_, top := w.s.top()
+	for n < len(ids) {
+		more := n + 1
+		if tr.Approx {
+			node := w.nodeOf(ids[n])
+			for ; more < len(ids) && w.nodeOf(ids[more]) == node; more++ {
+			}
+			if tr.Limit > 0 && int64(more) > tr.Limit || tr.ByID && node == top.node.number && top.last.Compare(tr.MinID) >= 0 {
+				return n
+			}
+		}
+		if !goes(more) {
+			return n
+		}
+		n = more
+	}
+	return n
+}
+
+func (w *streamWriter) nodeOf(id StreamID) uint64 {
+	node, _ := w.s.node(id)
+	return node
 }
 
 // whole changes the key as a whole.
@@ -322,65 +351,6 @@ func (w *streamWriter) same(what string, entries []Entry, want []StreamID) {
 	}
 	if !slices.Equal(got, want) {
 		w.r.t.Fatalf("%s of %s is %v, want %v", what, w.name, got, want)
-	}
-}
-
-// check compares what the store shows with the model.
-func (m streams) check(r *rig) {
-	r.t.Helper()
-	v := r.store.View(r.now)
-	if got := v.Len(); got != int64(len(m)) {
-		r.t.Fatalf("Len is %d, want %d", got, len(m))
-	}
-	for name, want := range m {
-		s, ok := v.ReadStream([]byte(name))
-		if !ok || s.Len() != int64(len(want.entries)) || s.Info() != want.info {
-			r.t.Fatalf("%s is %v, %d entries, %+v, want %d, %+v", name, ok, s.Len(), s.Info(), len(want.entries), want.info)
-		}
-		var up, down []StreamID
-		s.Range(StreamID{}, wal.MaxStreamID(), func(e Entry) bool {
-			up = append(up, e.ID)
-			return string(e.Fields[1]) == want.entries[e.ID]
-		})
-		s.RangeBack(StreamID{}, wal.MaxStreamID(), func(e Entry) bool { down = append(down, e.ID); return true })
-		slices.Reverse(down)
-		if ids := want.ids(); !slices.Equal(up, ids) || !slices.Equal(down, ids) {
-			r.t.Fatalf("%s is %v, backwards %v, want %v", name, up, down, ids)
-		}
-		want.checkGroups(r, name, &s)
-	}
-}
-
-func (s *streamModel) checkGroups(r *rig, name string, got *Stream) {
-	r.t.Helper()
-	groups := got.Groups()
-	if len(groups) != len(s.groups) {
-		r.t.Fatalf("%s has groups %+v, want %d", name, groups, len(s.groups))
-	}
-	for _, g := range groups {
-		want := s.groups[string(g.Name)]
-		if want == nil || g.Last != want.last || got.Pending(g.Name) != int64(len(want.pending)) {
-			r.t.Fatalf("group %+v of %s with %d pending, want %+v", g, name, got.Pending(g.Name), want)
-		}
-		var consumers []string
-		shown := int64(0)
-		for _, c := range got.Consumers(g.Name) {
-			consumers = append(consumers, string(c.Name))
-			n := int64(0)
-			got.EachPending(g.Name, c.Name, StreamID{}, wal.MaxStreamID(), func(p Pending) bool {
-				n++
-				if w := want.pending[p.ID]; !bytes.Equal(p.Consumer, w.Consumer) || p.At != w.At || p.Count != w.Count {
-					r.t.Fatalf("%s: pending is %+v, want %+v", name, p, w)
-				}
-				return true
-			})
-			if shown += n; n != got.PendingOf(g.Name, c.Name) {
-				r.t.Fatalf("%s: %d pending for %s, counted %d", name, n, c.Name, got.PendingOf(g.Name, c.Name))
-			}
-		}
-		if shown != int64(len(want.pending)) || !slices.Equal(consumers, slices.Sorted(maps.Keys(want.consumers))) {
-			r.t.Fatalf("group %s of %s shows %d of %v, want %+v", g.Name, name, shown, consumers, want)
-		}
 	}
 }
 

@@ -86,10 +86,45 @@ func TestStreamTop(t *testing.T) {
 		{},
 		{last: wal.MaxStreamID(), first: StreamID{MS: 1}, deleted: StreamID{Seq: 3}, added: 1 << 40},
 		{last: StreamID{MS: 5, Seq: 6}, first: StreamID{MS: 9, Seq: 1}, node: streamNode{number: 7, entries: 9, live: 4, bytes: 1 << 20,
-			master: StreamID{MS: 8, Seq: 2}, names: 1<<32 - 1}},
+			master: StreamID{MS: 8, Seq: 2}, names: 1<<32 - 1}, front: streamFront{number: 3, live: 2, last: StreamID{MS: 1, Seq: 5}}},
 	} {
 		if got := parseStreamTop(appendStreamTop(nil, &want)); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
+}
+
+// TestTrimWholeNodes trims nodes of four entries, also after what is known of the first one has changed.
+func TestTrimWholeNodes(t *testing.T) {
+	r := newRig(t, vfs.NewMem())
+	defer r.store.Close()
+	r.unit(func(tx *Tx) bool {
+		s, _ := tx.WriteStream([]byte("s"))
+		for i := range uint64(20) {
+			s.Add(StreamID{MS: 1 + i}, [][]byte{[]byte("f"), []byte("v")}, NodeLimits{Entries: 4})
+		}
+		for _, c := range []struct {
+			remove uint64
+			trim   Trim
+			want   int64
+		}{
+			{0, Trim{MaxLen: 15}, 4},
+			{0, Trim{MaxLen: 13}, 0}, // the node begins with 5
+			{6, Trim{MaxLen: 13}, 0},
+			{0, Trim{MaxLen: 12, Limit: 2}, 0},
+			{0, Trim{MaxLen: 12, Limit: 3}, 3},
+			{0, Trim{ByID: true, MinID: StreamID{MS: 12}}, 0}, // 9
+			{12, Trim{ByID: true, MinID: StreamID{MS: 12}}, 3},
+			{0, Trim{ByID: true, MinID: StreamID{MS: 100}}, 8},
+		} {
+			if c.remove != 0 {
+				s.Delete(StreamID{MS: c.remove})
+			}
+			c.trim.Approx = true
+			if got := s.Trim(c.trim); got != c.want {
+				t.Errorf("%+v without %d removes %d, want %d", c.trim, c.remove, got, c.want)
+			}
+		}
+		return true
+	})
 }

@@ -33,12 +33,15 @@ type trimming struct {
 // rowByID is how many entries a trim removes one by one. More are removed by range, for the reason that rowByRow has.
 const rowByID = rowByRow
 
-// Trim removes the oldest entries as tr says and returns how many. It costs as much as it removes, and inexact trimming as much as one
-// node more.
+// Trim removes the oldest entries as tr says and returns how many. It costs as much as it removes. Inexact trimming looks at one node more
+// when it removes any, and until it has done so for the first time.
 func (s *Stream) Trim(tr Trim) int64 {
 	t, top := s.top()
 	w := trimming{Trim: tr, count: t.count, latest: top.node.number, newest: top.last}
 	if t.count == 0 || !tr.ByID && t.count <= tr.MaxLen {
+		return 0
+	}
+	if tr.Approx && tr.keeps(&top.front, t.count) {
 		return 0
 	}
 	step := w.exactly
@@ -106,9 +109,53 @@ func (w *trimming) commit() {
 	w.open = false
 }
 
+// keeps tells whether the first of so many entries must stay because its node must.
+func (tr *Trim) keeps(f *streamFront, count int64) bool {
+	switch {
+	case f.number == 0:
+		return false
+	case tr.Limit > 0 && int64(f.live) > tr.Limit:
+		return true
+	case tr.ByID:
+		return f.last.Compare(tr.MinID) >= 0
+	default:
+		return count-int64(f.live) < tr.MaxLen
+	}
+}
+
+// frontAt looks at the node that begins with the entry of an id, unless it is the latest, which still grows.
+func (s *Stream) frontAt(first StreamID, latest uint64) (f streamFront) {
+	if first == (StreamID{}) {
+		return f
+	}
+	s.scan(first, wal.MaxStreamID(), func(id StreamID, node uint64, _ []byte) bool {
+		if node == latest || f.number != 0 && node != f.number {
+			return false
+		}
+		f.number, f.live, f.last = node, f.live+1, id
+		return true
+	})
+	return f
+}
+
+// without is what is known of the node after an entry of one was deleted.
+func (f streamFront) without(id StreamID, node uint64) streamFront {
+	switch {
+	case node != f.number:
+		return f
+	case id == f.last:
+		return streamFront{}
+	}
+	f.live--
+	return f
+}
+
 // removeOldest removes what the walk has found.
 func (s *Stream) removeOldest(w *trimming, t top, rest streamTop) {
 	from := rest.first
+	if rest.front = (streamFront{}); w.Approx {
+		rest.front = s.frontAt(w.first, w.latest)
+	}
 	rest.node.live -= uint64(w.live)
 	if w.removed > rowByID {
 		t.count -= w.removed

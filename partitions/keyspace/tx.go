@@ -22,7 +22,10 @@ type Tx struct {
 	newest  uint64 // before the unit
 	unit    uint64 // number of the unit
 	created bool   // the next effect is the first on a collection that has just been made
-	topped  bool   // pending, or an effect after it on the same collection, is to carry top
+	keyed   *head  // of key
+	key     []byte // of the collection that was changed last
+	sink    overlay
+	topped  bool // pending, or an effect after it on the same collection, is to carry top
 	top     Value
 	origin  uint64 // who causes the unit: a session's id, 0 for the engine
 	hushed  bool   // what is written now is no news to those who watch, await or track the key
@@ -316,6 +319,7 @@ func (t *Tx) release() {
 	clear(t.undo)
 	t.undo = t.undo[:0]
 	t.pending, t.top, t.topped, t.created = wal.Effect{}, Value{}, false, false
+	t.keyed, t.key, t.sink = nil, nil, overlay{}
 }
 
 // Rollback undoes the whole unit, newest change first, and takes its effects out of the open record.

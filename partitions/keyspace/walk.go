@@ -57,7 +57,7 @@ func (v *View) loadElements(h *head, m *elements) {
 }
 
 // elementLimit is how much memory one collection may take beside its rows that are not yet in Pebble.
-func (s *Store) elementLimit() int64 { return s.hot.limit / 8 }
+func (s *Store) elementLimit() int64 { return s.hot.limit / 2 }
 
 // walkObject returns an iterator over the rows of an object that Pebble has, from the row key from on and before to; nil is no
 // bound.
