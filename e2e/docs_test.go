@@ -34,8 +34,13 @@ func TestCommandDocs(t *testing.T) {
 
 // newCommands are those that redis-server 7.0.15 does not have: of newer versions, and our own.
 func newCommands() []string {
-	return []string{"waitaof", "client|no-touch", "client|setinfo", "cluster|myshardid", "cluster|slot-stats",
-		"cluster|create", "cluster|partitions",
+	return append(newerData(), "waitaof", "client|no-touch", "client|setinfo", "cluster|myshardid", "cluster|slot-stats",
+		"cluster|create", "cluster|partitions")
+}
+
+// newerData are the commands on data among them.
+func newerData() []string {
+	return []string{"delex", "delifeq", "digest", "msetex",
 		"hexpire", "hpexpire", "hexpireat", "hpexpireat", "httl", "hpttl", "hexpiretime", "hpexpiretime", "hpersist",
 		"hgetdel", "hgetex", "hsetex", "xackdel", "xdelex"}
 }
@@ -43,6 +48,8 @@ func newCommands() []string {
 // differs says why a field of a command is not redis-server's, empty when it should be.
 func differs(name, field string) string {
 	return map[string]string{
+		"set arguments":                      "IFEQ, IFNE, IFDEQ and IFDNE came with 8.4",
+		"set history":                        "IFEQ, IFNE, IFDEQ and IFDNE came with 8.4",
 		"zrank arguments":                    "WITHSCORE came with 7.2",
 		"zrank history":                      "WITHSCORE came with 7.2",
 		"zrevrank arguments":                 "WITHSCORE came with 7.2",

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,11 +30,16 @@ func TestRandomReplica(t *testing.T) {
 	oracle := startSharded(t)
 	c := startLocal(t, "--partitions", "1", "--enable-debug-command", "yes")
 	form := duel{commands: pick(3_000, 1_000_000), between: pick(250, 20_000), disturb: func(d *duel) { d.succeed(c) }}
-	form.known = loadDifferences(t)
+	form.known = append(loadDifferences(t), &difference{command: regexp.MustCompile("^EXEC$"), rule: aborted,
+		reason: "of a transaction that has failed already redis-server says first that its keys are of several slots"})
 	form.nodes = [2]*Node{nodeAt(t, primaryOf(t, c)), oracle}
 	form.tag = "{x}"
+	form.without = []string{"KEYS", "DBSIZE", "RANDOMKEY", "FLUSHALL", "FLUSHDB"} // a cluster has them in no transaction
 	form.disturbedLast(t)
 }
+
+// aborted is EXEC's reply after a command that could not be queued.
+const aborted = "EXECABORT Transaction discarded because of previous errors."
 
 // disturbedLast runs a form in either protocol, with one more disturbance at the end.
 func (d duel) disturbedLast(t *testing.T) {
@@ -41,12 +47,22 @@ func (d duel) disturbedLast(t *testing.T) {
 		t.Run(fmt.Sprintf("RESP%d", proto), func(t *testing.T) {
 			began := time.Now()
 			run := d.begin(t, proto, shapeFiles(t)...)
+			run.gen.leaveOut(d.without)
 			if run.run(d.commands / 2); !t.Failed() {
 				run.disturb(run)
 			}
 			d.nodes = run.nodes
 			t.Logf("%d commands, %d excused, %d disturbances, %v", run.count, run.excused, run.disturbed+1, time.Since(began))
 		})
+	}
+}
+
+// leaveOut removes commands from those that are made.
+func (g *generator) leaveOut(names []string) {
+	g.shapes = slices.DeleteFunc(g.shapes, func(s shapeOf) bool { return slices.Contains(names, s.words[0]) })
+	g.total = 0
+	for _, s := range g.shapes {
+		g.total += s.weight
 	}
 }
 
@@ -110,22 +126,32 @@ func (d *duel) succeed(c *LocalCluster) {
 	for _, m := range c.Members {
 		if n := nodeAt(d.t, m); n.Port != d.nodes[0].Port {
 			replicas = append(replicas, n)
-			ours := dial(d.t, n)
-			do(d.t, ours, "READONLY")
-			d.compareKeys(ours, names(keys))
+			d.compareKeys(readerOf(d.t, n, d.tag), names(keys))
 		}
 	}
-	heir := replicas[d.rng.IntN(len(replicas))]
-	do(d.t, dial(d.t, heir), "CLUSTER", "FAILOVER")
-	eventually(d.t, settleWithin, func() error {
-		primary, err := c.PrimaryOf(0)
-		if err == nil && primary.Addr != heir.Addr() {
-			err = fmt.Errorf("%s still leads, not %s", primary.Addr, heir.Addr())
-		}
-		return err
-	})
-	d.nodes[0] = heir
+	d.nodes[0] = replicas[d.rng.IntN(len(replicas))]
+	heir := dial(d.t, d.nodes[0])
+	do(d.t, heir, "CLUSTER", "FAILOVER")
+	eventually(d.t, settleWithin, func() error { return answers(heir, d.tag) })
 	d.connect()
+}
+
+// readerOf connects to a replica that may answer reads: it must not lag, and is asked until it knows that it does not.
+func readerOf(t *testing.T, n *Node, key string) *Client {
+	t.Helper()
+	c := dial(t, n)
+	do(t, c, "READONLY")
+	eventually(t, settleWithin, func() error { return answers(c, key) })
+	return c
+}
+
+// answers tells whether a node answers a read of a key, and does not refer to another.
+func answers(c *Client, key string) error {
+	v, err := c.Do("EXISTS", key)
+	if err == nil && v.IsError() {
+		err = errors.New(v.Text)
+	}
+	return err
 }
 
 // sameCopies compares the copies of the one partition once they have come equally far.

@@ -63,7 +63,8 @@ type duel struct {
 	commands int
 	disturb  func(*duel) // when not nil, after about so many commands
 	between  int
-	tag      string // before every key, so that a cluster keeps them in one slot
+	without  []string // commands that are not made; TestRandomReplica only
+	tag      string   // before every key, so that a cluster keeps them in one slot
 
 	t         *testing.T
 	rng       *rand.Rand

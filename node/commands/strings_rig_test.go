@@ -36,6 +36,8 @@ func newKeyRig(t testing.TB) *keyRig {
 	r.add(stringRows(func() int64 { return 1 << 20 }))
 	r.add(keyRows())
 	r.add(hashRows(defaultLimits))
+	r.add(zsetRows(defaultLimits))
+	r.add(geoRows(defaultLimits))
 	return r
 }
 
@@ -114,6 +116,10 @@ func render(r reply.Reply) string {
 	switch r.Kind {
 	case reply.KindNull:
 		return "nil"
+	case reply.KindNullArray:
+		return "nil array"
+	case reply.KindDouble:
+		return string(reply.AppendDouble(nil, r.Float()))
 	case reply.KindError:
 		return "-" + r.Text
 	case reply.KindStatus:

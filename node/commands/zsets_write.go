@@ -105,6 +105,9 @@ func zadd(limits func() keyspace.Limits) func(*keyspace.Tx, Args) reply.Reply {
 // ZINCRBY key increment member
 func zincrby(limits func() keyspace.Limits) func(*keyspace.Tx, Args) reply.Reply {
 	return func(tx *keyspace.Tx, a Args) reply.Reply {
+		if new(zadding).option(a[2]) { // Redis looks for the options of ZADD, and then finds no pair
+			return reply.Syntax()
+		}
 		adding := zadding{when: keyspace.ZWhen{Add: true}, words: a[2:]}
 		if refusal := adding.parseScores(); refusal != nil {
 			return *refusal
