@@ -103,7 +103,7 @@ func (g *generator) next() ([]string, rule) {
 	panic("the weights do not sum up to the total")
 }
 
-// damage never makes a short time to live: what then happened would depend on the servers' speed.
+// damage never makes a short time to live: what then happened would depend on the servers' speed. A key stays a key with the tag.
 func (g *generator) damage(words []string) []string {
 	junk := g.pick("", "abc", "nan", "1.5", "-1", "0", "NX", " 1", "9223372036854775808", "a\r\nb")
 	switch i := g.rng.IntN(len(words)); {
@@ -111,6 +111,9 @@ func (g *generator) damage(words []string) []string {
 		return append(words, junk)
 	case g.rng.IntN(2) == 0:
 		return words[:len(words)-1]
+	case strings.HasPrefix(words[i], g.tag):
+		words[i] = g.tag + junk
+		return words
 	default:
 		words[i] = junk
 		return words

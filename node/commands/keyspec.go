@@ -35,7 +35,7 @@ func (k *KeySpec) locate(a Args) (first, last, step int) {
 		}
 		n, ok := parseInt(a[at])
 		first = begin + k.FirstKey
-		if !ok || n < 1 || n > int64(len(a)-first) {
+		if !ok || n < 1 || n > int64(len(a)-first) || (n-1)*int64(step) >= int64(len(a)-first) {
 			return 0, 0, step
 		}
 		return first, first + (int(n)-1)*step, step
