@@ -103,21 +103,27 @@ func (g *generator) next() ([]string, rule) {
 	panic("the weights do not sum up to the total")
 }
 
-// damage never makes a short time to live: what then happened would depend on the servers' speed. A key stays a key with the tag.
+// damage never makes a short time to live: what then happened would depend on the servers' speed. A word in the place of a
+// key, or behind one, gets the tag.
 func (g *generator) damage(words []string) []string {
 	junk := g.pick("", "abc", "nan", "1.5", "-1", "0", "NX", " 1", "9223372036854775808", "a\r\nb")
 	switch i := g.rng.IntN(len(words)); {
 	case i == 0:
-		return append(words, junk)
+		return append(words, g.like(words[len(words)-1], junk))
 	case g.rng.IntN(2) == 0:
 		return words[:len(words)-1]
-	case strings.HasPrefix(words[i], g.tag):
-		words[i] = g.tag + junk
-		return words
 	default:
-		words[i] = junk
+		words[i] = g.like(words[i], junk)
 		return words
 	}
+}
+
+// like puts the tag before a word where another has it.
+func (g *generator) like(other, word string) string {
+	if strings.HasPrefix(other, g.tag) {
+		return g.tag + word
+	}
+	return word
 }
 
 // word fills in the placeholders of a word; an option may be two words.

@@ -22,11 +22,9 @@ func TestRandomRebuilt(t *testing.T) {
 	form.disturbedLast(t)
 }
 
-// TestRandomReplica is TestRandom with all groups mixed, on the primary of a cluster. Again and again its replicas must hold
-// what the oracle holds, all copies must be the same to the byte, and one of the replicas goes on as the primary. The oracle
-// is in cluster mode, too, and leads all slots, so that what it refuses there is compared as well. All keys share a slot, but
-// for what is put behind a command by damage: where a transaction's commands are of several slots, redis-server's reply
-// depends on whether it has failed for another reason before.
+// TestRandomReplica is TestRandom with all groups mixed, on the primary of a cluster, with keys of one slot. Again and again
+// its replicas must hold what the oracle holds, all copies must be the same to the byte, and one of the replicas goes on as
+// the primary. The oracle is in cluster mode, too, and leads all slots, so that what it refuses there is compared as well.
 func TestRandomReplica(t *testing.T) {
 	oracle := startSharded(t)
 	c := startLocal(t, "--partitions", "1", "--enable-debug-command", "yes")

@@ -101,7 +101,8 @@ func golden(t testing.TB, name string) []byte {
 // The golden files were written once for version 1. They must decode for ever, and version 1 must
 // still be written as they are.
 func TestGoldenDataRecords(t *testing.T) {
-	for name, effects := range map[string][]Effect{"v1-data.hex": goldenEffects(), "v1-text.hex": goldenTextEffects()} {
+	for name, effects := range map[string][]Effect{"v1-data.hex": goldenEffects(), "v1-text.hex": goldenTextEffects(),
+		"v1-collections.hex": goldenCollectionEffects()} {
 		want := goldenHeader()
 		b := append(make([]byte, HeaderSize), appendAll(nil, effects)...)
 		SealRecord(b, &want)

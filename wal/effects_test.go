@@ -98,6 +98,7 @@ func TestEffectReaderKeepsFewNames(t *testing.T) {
 // FuzzEffects checks that what decodes is written and read again as the same effects.
 func FuzzEffects(f *testing.F) {
 	f.Add(appendAll(nil, goldenEffects()))
+	f.Add(appendAll(nil, goldenCollectionEffects()))
 	f.Add([]byte{1, 1, 3, 0, 0, 1, 0, 0, 0, 0})
 	f.Add([]byte{1, 1, 3, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F})
 	f.Fuzz(func(t *testing.T, body []byte) {

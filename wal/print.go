@@ -195,38 +195,40 @@ func printEffect(e *Effect) printedEffect {
 }
 
 // field prints a field of an effect on a collection.
-func (p *printedEffect) field(e *Effect, field byte) {
+func (e *printedEffect) field(from *Effect, field byte) {
 	switch field {
 	case 'o':
-		p.Object = fmt.Sprintf("%d/%d", e.Object>>48, e.Object&(1<<48-1))
+		e.Object = fmt.Sprintf("%d/%d", from.Object>>48, from.Object&(1<<48-1))
 	case 'h':
-		p.Head = hex.EncodeToString(e.Head)
+		e.Head = hex.EncodeToString(from.Head)
 	case 'l':
-		p.Place = hex.EncodeToString(e.Place)
+		e.Place = hex.EncodeToString(from.Place)
 	case 'f':
-		p.Field, p.FieldHex = printBytes(e.Field)
+		e.Field, e.FieldHex = printBytes(from.Field)
 	case 'v':
-		p.Value, p.ValueHex = printBytes(e.Value)
+		e.Value, e.ValueHex = printBytes(from.Value)
 	case 'g':
-		p.Who, p.WhoHex = printBytes(e.Who)
+		e.Who, e.WhoHex = printBytes(from.Who)
 	case 't':
-		p.To, p.ToHex = printBytes(e.To)
+		e.To, e.ToHex = printBytes(from.To)
 	case 's':
-		p.Score = strconv.FormatFloat(e.Score, 'g', -1, 64)
+		e.Score = strconv.FormatFloat(from.Score, 'g', -1, 64)
 	case 'r':
-		if len(e.Prev) == 8 {
-			p.Previous = strconv.FormatFloat(math.Float64frombits(binary.BigEndian.Uint64(e.Prev)), 'g', -1, 64)
+		if len(from.Prev) == 8 {
+			e.Previous = strconv.FormatFloat(math.Float64frombits(binary.BigEndian.Uint64(from.Prev)), 'g', -1, 64)
 		}
 	case 'i':
-		p.Index = &e.Index
+		index := from.Index // from is used again
+		e.Index = &index
 	case 'n':
-		p.Count = &e.Count
+		count := from.Count
+		e.Count = &count
 	case 'd':
-		p.ID = e.ID.String()
+		e.ID = from.ID.String()
 	case 'm':
-		p.At = printTime(e.At)
+		e.At = printTime(from.At)
 	case 'a':
-		p.Active = printTime(e.Active)
+		e.Active = printTime(from.Active)
 	}
 }
 

@@ -102,7 +102,7 @@ func withExponent(text []byte, n, digits int, marker byte) int {
 func toDouble(text, suffix string) (x float64, lost bool) {
 	x, err := strconv.ParseFloat(text, 64)
 	if err != nil && suffix != "" {
-		x, err = strconv.ParseFloat(text+suffix, 64)
+		x, _ = strconv.ParseFloat(text+suffix, 64) // out of range is told by x
 	}
 	if math.IsInf(x, 0) {
 		return x, true

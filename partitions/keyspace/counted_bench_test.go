@@ -7,11 +7,7 @@ import (
 )
 
 // countedRow is as large as a row of a collection in memory.
-type countedRow struct {
-	value  []byte
-	record uint64
-	gone   bool
-}
+type countedRow = element
 
 const benchEntries = 100_000
 

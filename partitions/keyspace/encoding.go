@@ -25,7 +25,8 @@ func (v *View) Encoding(key []byte) string {
 		z := ZSet{v: v, key: key, h: h, top: topOfHead(h)}
 		return z.encoding()
 	default:
-		return "stream"
+		s := Stream{v: v, key: key, h: h}
+		return s.encoding()
 	}
 }
 

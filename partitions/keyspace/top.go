@@ -2,8 +2,6 @@ package keyspace
 
 import (
 	"encoding/binary"
-
-	"shiplog/partitions/slot"
 )
 
 // top is what is kept of a collection as a whole, in its header row and in the Value of its key. Rest belongs to the type.
@@ -49,9 +47,6 @@ func (v *Value) object() uint64 {
 	}
 	return binary.BigEndian.Uint64(v.Data)
 }
-
-// home returns the slot under which an object's rows are: the one of the key at which it was made.
-func home(object uint64) slot.ID { return slot.ID(object >> objectBits) }
 
 // appendElementKey appends the key of a row of an object.
 func appendElementKey[B []byte | string](dst []byte, object uint64, sub B) []byte {
