@@ -16,7 +16,7 @@ import (
 // TestRandomRebuilt is TestRandom with all groups mixed, in which the server under test loses its state again and again and
 // keeps its log: it must make the same state of the log alone, and go on from there.
 func TestRandomRebuilt(t *testing.T) {
-	form := duel{commands: pick(3_000, 1_000_000), between: pick(400, 50_000), disturb: (*duel).rebuild, known: loadDifferences(t)}
+	form := duel{commands: pick(6_000, 1_000_000), between: pick(400, 50_000), disturb: (*duel).rebuild, known: loadDifferences(t)}
 	whole := []string{"--log-retention-seconds", "1000000", "--log-retention-bytes", "1000gb"}
 	form.nodes = [2]*Node{startShiplog(t, whole...), startRedis(t)}
 	form.disturbedLast(t)
@@ -28,7 +28,7 @@ func TestRandomRebuilt(t *testing.T) {
 func TestRandomReplica(t *testing.T) {
 	oracle := startSharded(t)
 	c := startLocal(t, "--partitions", "1", "--enable-debug-command", "yes")
-	form := duel{commands: pick(3_000, 1_000_000), between: pick(250, 20_000), known: loadDifferences(t)}
+	form := duel{commands: pick(6_000, 1_000_000), between: pick(250, 20_000), known: loadDifferences(t)}
 	form.disturb = func(d *duel) { d.succeed(c) }
 	form.nodes = [2]*Node{nodeAt(t, primaryOf(t, c)), oracle}
 	form.tag = "{x}"
@@ -112,7 +112,7 @@ func (d *duel) portrait() []string {
 func (d *duel) succeed(c *LocalCluster) {
 	d.t.Helper()
 	d.compareContents(dial(d.t, d.nodes[0]))
-	eventually(d.t, settleWithin, func() error { return sameCopies(c) })
+	eventually(d.t, settleWithin, func() error { return d.sameCopies(c) })
 	keys, err := scanAll(dial(d.t, d.nodes[1]), []string{"SCAN", "0", "COUNT", "1000"})
 	if err != nil {
 		d.t.Fatal(err)
@@ -149,22 +149,28 @@ func answers(c *Client, key string) error {
 	return err
 }
 
-// sameCopies compares the copies of the one partition once they have come equally far.
-func sameCopies(c *LocalCluster) error {
-	var said []string
+// sameCopies wants all copies of the one partition to have come equally far. Those that have must be the same.
+func (d *duel) sameCopies(c *LocalCluster) error {
+	d.t.Helper()
+	digests := make(map[string]string) // by how far the copy has come
 	for _, m := range c.Members {
 		v, err := askOne(m.Addr, "DEBUG", "PARTITION", "0")
-		if err != nil || v.IsError() {
+		applied, digest, ok := strings.Cut(v.Text, " digest ")
+		if err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("%s: %v", m.Addr, v))
 		}
-		said = append(said, v.Text)
+		if was, seen := digests[applied]; seen && was != digest {
+			d.t.Fatalf("after %d commands two copies that have %s have the digests %s and %s", d.count, applied, was, digest)
+		}
+		digests[applied] = digest
 	}
-	if len(slices.Compact(slices.Clone(said))) > 1 {
-		return fmt.Errorf("the copies say %q", said)
+	if len(digests) > 1 {
+		return fmt.Errorf("the copies have come differently far: %v", digests)
 	}
 	return nil
 }
 
+// askOne sends a command over a connection of its own.
 func askOne(addr string, words ...string) (Value, error) {
 	c, err := Dial(addr)
 	if err != nil {
@@ -174,6 +180,7 @@ func askOne(addr string, words ...string) (Value, error) {
 	return c.Do(words...)
 }
 
+// primaryOf is the node that leads the first slot.
 func primaryOf(t *testing.T, c *LocalCluster) *LocalMember {
 	t.Helper()
 	m, err := c.PrimaryOf(0)

@@ -31,6 +31,36 @@ func feedOf(kind reply.Kind, walk *keyspace.Walk, count int64, names bool, value
 	return reply.Fed(kind, elems, &walkFeed{walk: walk, left: count, names: names, value: value})
 }
 
+// fedMembers is membersReply for many members of a sorted set: those of a Walk.
+func fedMembers(walk *keyspace.Walk, count int64, scores bool) reply.Reply {
+	kind := reply.KindArray
+	if scores {
+		kind = reply.KindPairs
+	}
+	return reply.Fed(kind, count, &memberFeed{walkFeed{walk: walk, left: count, names: scores}})
+}
+
+// memberFeed makes a reply of the members of a sorted set; names says that their scores are wanted too.
+type memberFeed struct{ walkFeed }
+
+// Next implements reply.Feed.
+func (f *memberFeed) Next(dst []reply.Reply, most int) ([]reply.Reply, bool, error) {
+	for ; most > 0 && f.left > 0; most-- {
+		name, value, ok := f.walk.Next()
+		if !ok {
+			return dst, false, errShortWalk
+		}
+		f.left--
+		m := keyspace.WalkedMember(name, value)
+		if f.names {
+			dst = append(dst, reply.Pair(reply.Bulk(m.Name), reply.Double(m.Score)))
+		} else {
+			dst = append(dst, reply.Bulk(m.Name))
+		}
+	}
+	return dst, f.left > 0, nil
+}
+
 var errShortWalk = errors.New("a collection has fewer elements than it says")
 
 // Next implements reply.Feed.

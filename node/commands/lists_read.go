@@ -86,6 +86,9 @@ func lrange(v *keyspace.View, a Args) reply.Reply {
 		return *refusal
 	}
 	from, n := listSpan(start, stop, l.Len())
+	if n >= feedFrom {
+		return feedOf(reply.KindArray, l.Walk(from), n, false, reply.Bulk)
+	}
 	elems := make([]reply.Reply, 0, n)
 	l.Range(from, n, func(value []byte) bool {
 		elems = append(elems, reply.Bulk(value))

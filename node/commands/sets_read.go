@@ -83,6 +83,9 @@ func smembers(v *keyspace.View, a Args) reply.Reply {
 	if refusal != nil {
 		return *refusal
 	}
+	if n := s.Len(); n >= feedFrom {
+		return feedOf(reply.KindSet, s.Walk(), n, true, nil)
+	}
 	return reply.Set(bulks(s.Members())...)
 }
 

@@ -77,6 +77,13 @@ func zrange(form zrangeForm) func(*keyspace.View, Args) reply.Reply {
 		if refusal != nil {
 			return *refusal
 		}
+		if r.by == byRank {
+			if span := r.span(&z); z.Len() >= feedFrom {
+				if n := z.Count(span); n >= feedFrom {
+					return fedMembers(z.Walk(span, r.reverse), n, r.scores)
+				}
+			}
+		}
 		return membersReply(r.members(&z), r.scores)
 	}
 }

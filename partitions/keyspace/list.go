@@ -107,6 +107,12 @@ func (l *List) Range(from, n int64, fn func(value []byte) bool) {
 	l.walk(from, n, func(_, value []byte) bool { return fn(value) })
 }
 
+// Walk begins a walk over the elements from the index from on, which is there, for a reply that is made piece by piece. What it calls
+// them is nothing that a client knows.
+func (l *List) Walk(from int64) *Walk {
+	return l.v.walk(l.h, l.placeAt(from).sub(), areaEnd(areaList), 1, false)
+}
+
 // RangeBack is Range in the opposite direction: it goes from the index from down.
 func (l *List) RangeBack(from, n int64, fn func(value []byte) bool) {
 	l.walkBack(from, n, func(_, value []byte) bool { return fn(value) })

@@ -138,3 +138,8 @@ func mutateSet(e *wal.Effect, to rows) {
 		to.drop(sub)
 	}
 }
+
+// Walk begins a walk over all members, of which there are some, for a reply that is made piece by piece.
+func (s *Set) Walk() *Walk {
+	return s.v.walk(s.h, []byte{areaMember}, areaEnd(areaMember), memberPrefix, false)
+}

@@ -77,6 +77,17 @@ func (z *ZSet) Members(s ZSpan, reverse bool, offset, limit int64) (members []ZM
 	return members
 }
 
+// Walk begins a walk over the members of a span, of which there are some, for a reply that is made piece by piece. WalkedMember says
+// what its elements are.
+func (z *ZSet) Walk(s ZSpan, reverse bool) *Walk {
+	return z.v.walk(z.h, s.from, s.to, 0, reverse)
+}
+
+// WalkedMember returns the member that an element of the Walk of a sorted set is.
+func WalkedMember(name, value []byte) ZMember {
+	return ZMember{name[scorePrefix:], scoreOf(name, value)}
+}
+
 // RemoveSpan takes the members of a span out of the sorted set and returns how many there were.
 func (z *ZSet) RemoveSpan(s ZSpan) int64 {
 	members := z.Members(s, false, 0, -1)
