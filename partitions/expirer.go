@@ -10,6 +10,7 @@ import (
 const (
 	expireScan = 2048 // expired keys looked up in Pebble at a time
 	expireUnit = 64   // of them removed in one unit, which is how long others wait for the lock
+	expireRest = 2    // how many times as long as it took to remove so many others have the disk and the processors for themselves
 )
 
 // expiring is how far the expirer has come in the order of deadlines.
@@ -85,6 +86,7 @@ func (p *Partition) expire(ctx context.Context, place []byte) ([]byte, error) {
 func (p *Partition) removeDue(ctx context.Context, place []byte,
 	look func(place []byte, end int64, limit int) ([]keyspace.Due, []byte, error)) ([]byte, error) {
 	for ctx.Err() == nil {
+		begin := p.cfg.Now()
 		due, next, err := look(place, p.expiredBefore(), expireScan)
 		if err != nil {
 			return place, p.halt(err)
@@ -97,6 +99,7 @@ func (p *Partition) removeDue(ctx context.Context, place []byte,
 		if len(due) < expireScan {
 			break
 		}
+		rest(ctx, expireRest*p.cfg.Now().Sub(begin))
 	}
 	return place, nil
 }
