@@ -14,9 +14,10 @@ import (
 // maxFrame bounds the messages that a wire takes, headers included: more than the server lets in.
 const maxFrame = 16 << 20
 
-// copyBelow is the size up to which a payload is copied behind its frame's head to go out in one write:
-// a write to a server in the same process costs as much as copying some ten thousand bytes.
-const copyBelow = 32 << 10
+// copyBelow is the size up to which a payload is copied behind its frame's head to go out in one write: what then fits
+// into the largest buffer that the server reads with, 64 KiB. Several writes would be several reads there, each a switch of goroutines, and
+// the short ones among them make the server shrink its buffer, so that the payload needs several, too.
+const copyBelow = 60 << 10
 
 var errProtocol = errors.New("unexpected answer of the NATS server")
 

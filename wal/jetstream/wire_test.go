@@ -129,7 +129,7 @@ func TestWirePublish(t *testing.T) {
 	if err := w.publish("s", nil, nil, nil); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("publish after close = %v", err)
 	}
-	want := "PUB s 5\r\nhello\r\nPUB s r 0\r\n\r\nHPUB s r 4 8\r\nHEADbody\r\nHPUB s r 4 32773\r\nHEAD" + string(large) + "\r\n"
+	want := "PUB s 5\r\nhello\r\nPUB s r 0\r\n\r\nHPUB s r 4 8\r\nHEADbody\r\nHPUB s r 4 61445\r\nHEAD" + string(large) + "\r\n"
 	if got := <-heard; got != want {
 		t.Errorf("said %.100q, want %.100q", got, want)
 	}
