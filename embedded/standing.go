@@ -71,7 +71,7 @@ func (s *Server) Peers() []Peer {
 // catches up with one, is not sick: a restart would only make it wait longer.
 func sick(current *server.Server, clustered bool) string {
 	if !clustered {
-		return current.Healthz(nil).Error
+		return diagnosis(func() string { return current.Healthz(nil).Error })
 	}
 	for _, e := range current.Healthz(&server.HealthzOptions{Details: true}).Errors {
 		if strings.Contains(e.Error, "write error") || strings.Contains(e.Error, "apply error") {
@@ -80,3 +80,19 @@ func sick(current *server.Server, clustered bool) string {
 	}
 	return ""
 }
+
+// diagnosis asks until the answer is about storing, and returns it. The server's answer begins with a look at its listeners that must be
+// over within a millisecond, or else it is "not ready" and no word about storing follows: so a busy machine makes a sound server look sick,
+// and a restart would make it worse. A server that has started is ready until it is stopped, which does not need asking (check, server).
+func diagnosis(ask func() string) string {
+	const patience = 3
+	for range patience {
+		if text := ask(); !strings.HasPrefix(text, notReady) {
+			return text
+		}
+	}
+	return ""
+}
+
+// notReady is how the server's answer begins when it ends with the look at its listeners.
+const notReady = "failed to be ready for connections"
