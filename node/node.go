@@ -25,8 +25,8 @@ import (
 
 // How long the parts of a clean stop may take: together they stay below the five seconds that a stop is promised to take.
 const (
-	stopClients   = 2 * time.Second // commands that are running finish, replies leave
-	stopUndecided = 3 * time.Second // after that, records whose outcome is unknown are given up as such
+	stopClients   = 2 * time.Second     // commands that are running finish, replies leave
+	stopUndecided = 5 * time.Second / 2 // after that, records whose outcome is unknown are given up as such
 )
 
 // errShutdown ends a Run because a client asked for it; errNoClients because no clients can be served any more.
@@ -250,7 +250,9 @@ func (n *Node) Close() error {
 			_ = l.Close() // the front has closed it already if it ran
 		}
 		if n.holder != nil {
-			errs = append(errs, n.holder.close())
+			errs = append(errs, within(closeWithin, n.holder.close, func() {
+				n.log.Warn("the state is not flushed yet and is left as it is: the next start reads the rest from the log", "after", closeWithin)
+			}))
 		}
 		if n.nats != nil {
 			errs = append(errs, n.nats.Close())
@@ -261,6 +263,25 @@ func (n *Node) Close() error {
 		n.closed = errors.Join(errs...)
 	})
 	return n.closed
+}
+
+// closeWithin is how long the state may take to be flushed at the end. Nothing is lost without: the log holds what the state does not have
+// on the disk (I10), and a process that ends during a flush is what the state survives anyway (I9).
+const closeWithin = 2 * time.Second
+
+// within waits for do and returns its error, but not longer than limit: then late is called, and do is left to end with the process.
+func within(limit time.Duration, do func() error, late func()) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		late()
+		return nil
+	}
 }
 
 // syncLog makes every acknowledged record durable.
