@@ -192,7 +192,7 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 func (n *Node) Addr() string { return n.listeners[0].Addr().String() }
 
 // Run recovers the state and serves clients until ctx ends or a client asks for shutdown: then it hands over what it leads, stops
-// accepting, finishes what is running, makes the state durable and returns nil. Any other return tells why the node could not
+// accepting, finishes what is running and returns nil; Close then makes the state durable. Any other return tells why the node could not
 // go on. The goroutines of the node are the ones below and those of its holder.
 func (n *Node) Run(ctx context.Context) error {
 	ctx, n.stop = context.WithCancelCause(ctx)

@@ -39,7 +39,7 @@ func (p *Partition) member(ctx context.Context) error {
 	p.room.Broadcast()
 	p.dismiss(ErrNotServing)
 	p.mu.Unlock()
-	return errors.Join(err, p.flushAtEnd())
+	return err
 }
 
 // reign serves as primary until another is named, the log turns out to be another's, or ctx ends. Afterwards everything that

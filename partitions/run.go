@@ -11,8 +11,7 @@ import (
 var errEnded = errors.New("the partition has ended")
 
 // Run recovers the partition, serves it until ctx ends, and then finishes: it takes no more commands, waits until the
-// outcome of every record is known and applied, and makes the state durable. It returns nil after that, else why
-// the partition ended. In a cluster it serves while it is named and the log agrees, and follows the log otherwise. The
+// outcome of every record is known and applied. It returns nil after that, else why the partition ended. Close makes the state durable. In a cluster it serves while it is named and the log agrees, and follows the log otherwise. The
 // goroutines of a partition are the ones below and those of member and reign.
 func (p *Partition) Run(ctx context.Context) error {
 	defer close(p.ended)
@@ -34,7 +33,7 @@ func (p *Partition) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		err := p.drain()
 		end(errEnded)
-		return errors.Join(err, g.Wait(), p.flushAtEnd())
+		return errors.Join(err, g.Wait())
 	case <-running.Done():
 		return g.Wait()
 	}
@@ -52,9 +51,6 @@ func (p *Partition) drain() error {
 	}
 	return p.stopped
 }
-
-// flushAtEnd makes the state durable after whoever applied has left.
-func (p *Partition) flushAtEnd() error { return p.store.Flush() }
 
 // AwaitEnd blocks until Run has returned.
 func (p *Partition) AwaitEnd() { <-p.ended }
