@@ -55,8 +55,18 @@ func (im *Image) file() string { return filepath.Join(im.dir, "ext4.img") }
 // Mount is the folder that the file system is mounted on.
 func (im *Image) Mount() string { return im.mount }
 
-// Attach mounts the image, replaying its journal as after a power cut.
-func (im *Image) Attach() error { return execute("mount", "-o", "loop", im.file(), im.mount) }
+// Attach mounts the image, replaying its journal as after a power cut. It fails if somebody else's mount has kept the file system
+// whose power was cut: mounting then succeeds, and gives that one back.
+func (im *Image) Attach() error {
+	if err := execute("mount", "-o", "loop", im.file(), im.mount); err != nil {
+		return err
+	}
+	probe := filepath.Join(im.mount, ".attached")
+	if err := os.WriteFile(probe, nil, 0o600); err != nil {
+		return fmt.Errorf("%s was mounted and takes nothing: is it mounted elsewhere? %w", im.mount, err)
+	}
+	return os.Remove(probe)
+}
 
 // Detach unmounts the image; nobody may use it.
 func (im *Image) Detach() error { return execute("umount", im.mount) }

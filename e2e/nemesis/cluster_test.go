@@ -19,6 +19,7 @@ const (
 	clusterSecret     = "shared-by-the-nodes-of-a-test"
 	clusterPassword   = "of-the-clients-of-a-test"
 	diskSize          = 1 << 30
+	clusterLease      = 500 * time.Millisecond // lease-ms, as it is by default
 )
 
 // long tells whether the long forms of the tests are asked for.
@@ -106,7 +107,7 @@ func product(t *testing.T, faulty time.Duration) Options {
 	o.Seed = fromEnvironment(t, "SHIPLOG_SEED", o.Seed)
 	seconds := fromEnvironment(t, "SHIPLOG_NEMESIS_SECONDS", uint64(faulty/time.Second))
 	o.Faulty = time.Duration(seconds) * time.Second
-	o.Partitions, o.Password, o.Log = clusterPartitions, clusterPassword, t.Logf
+	o.Partitions, o.Password, o.Log, o.Lease = clusterPartitions, clusterPassword, t.Logf, clusterLease
 	t.Logf("replay with SHIPLOG_SEED=%d", o.Seed)
 	return o
 }

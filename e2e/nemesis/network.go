@@ -107,9 +107,10 @@ func (w *Wires) address(last int) string { return fmt.Sprintf("%s.%d", w.subnet,
 // Host is node i's address.
 func (w *Wires) Host(i int) string { return w.address(4*(i+1) + 2) }
 
-// Inside returns a program that runs in node i's namespace.
+// Inside returns a program that runs in node i's namespace. It sees the mounts of this process: "ip netns exec" would give it
+// mounts of its own, which hold a disk whose power was cut, so that it could never be mounted anew.
 func (w *Wires) Inside(i int, p e2e.Program) e2e.Program {
-	return append(e2e.Program{"ip", "netns", "exec", w.namespace(i)}, p...)
+	return append(e2e.Program{"nsenter", "--net=/run/netns/" + w.namespace(i), "--"}, p...)
 }
 
 // Cut drops every packet that node from sends to node to.

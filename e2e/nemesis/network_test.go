@@ -3,6 +3,8 @@ package nemesis
 import (
 	"bufio"
 	"context"
+	"errors"
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -51,6 +53,46 @@ func TestWires(t *testing.T) {
 	}
 	if out, _ := exec.Command("ip", "-o", "route").Output(); strings.Contains(string(out), w.subnet+".") {
 		t.Errorf("left behind: %s", out)
+	}
+}
+
+// TestNetworksHoldNoDisks cuts the power of a disk and restores it while a process runs in a network of its own.
+func TestNetworksHoldNoDisks(t *testing.T) {
+	w, err := NewWires(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	disk, err := e2e.NewImage(32 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(disk.Close)
+	words := w.Inside(0, e2e.Program{"cat"})
+	cmd := exec.CommandContext(t.Context(), words[0], words[1:]...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait() // it ends with its input
+	})
+	if _, err := io.WriteString(in, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil { // now it runs
+		t.Fatal(err)
+	}
+	if err := errors.Join(disk.CutPower(), disk.Detach(), disk.Attach()); err != nil {
+		t.Error(err)
 	}
 }
 
