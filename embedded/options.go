@@ -3,7 +3,6 @@ package embedded
 import (
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 
@@ -71,26 +70,3 @@ func (m Sync) interval() (string, error) {
 
 // secret returns 130 random bits as text.
 func secret() string { return rand.Text() }
-
-// logger gives the server's warnings and errors to slog and drops the rest.
-type logger struct{ to *slog.Logger }
-
-// aboutPasswords is a warning that does not apply: ours is random and never leaves this process.
-const aboutPasswords = "Plaintext passwords detected"
-
-func (l *logger) Warnf(format string, v ...any) {
-	if l.to != nil && !strings.HasPrefix(format, aboutPasswords) {
-		l.to.Warn(fmt.Sprintf(format, v...), "from", "nats")
-	}
-}
-
-func (l *logger) Errorf(format string, v ...any) {
-	if l.to != nil {
-		l.to.Error(fmt.Sprintf(format, v...), "from", "nats")
-	}
-}
-
-func (l *logger) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
-func (l *logger) Noticef(string, ...any)         {}
-func (l *logger) Debugf(string, ...any)          {}
-func (l *logger) Tracef(string, ...any)          {}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -254,6 +255,36 @@ func TestLogger(t *testing.T) {
 	if strings.Count(got, "\n") != 3 {
 		t.Errorf("log has more than warnings and errors: %s", got)
 	}
+}
+
+// TestLoggerDoesNotRepeatItself holds that what the server says again and again does not fill the log, and is not forgotten.
+func TestLoggerDoesNotRepeatItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		l := &logger{to: slog.New(slog.NewTextHandler(&text, nil))}
+		for i := range 100 {
+			l.Errorf("10.0.0.%d:33126 - rid:%d - authentication error - User %q", i, i, "shiplog")
+		}
+		l.Warnf("something else")
+		if got := strings.Count(text.String(), "\n"); got != oftenSaid+1 {
+			t.Errorf("got %d lines, want %d: %s", got, oftenSaid+1, text.String())
+		}
+		if !strings.Contains(text.String(), "another cluster-auth") {
+			t.Errorf("the log does not say what is wrong: %s", text.String())
+		}
+		time.Sleep(quietFor)
+		text.Reset()
+		l.Errorf("10.0.0.1:1 - rid:1000 - authentication error - User %q", "shiplog")
+		if !strings.Contains(text.String(), "unsaid=97") {
+			t.Errorf("want the number of those that were not passed on: %s", text.String())
+		}
+		for i := range 2 * mostRefrain {
+			l.Warnf("%s", strings.Repeat("x", i))
+		}
+		if len(l.said) > mostRefrain {
+			t.Errorf("%d messages are remembered", len(l.said))
+		}
+	})
 }
 
 // What was stored is there after the server was closed, or restarted with its connections alive.

@@ -128,6 +128,8 @@ func (c *Config) checkCluster() error {
 		return refusal("port, cluster-port and nats-port must differ")
 	case announced.Host == "":
 		return refusal("listening on every address leaves open where others find this node: set cluster-announce-ip")
+	case k.Expect == 1:
+		return refusal("expect 1: a cluster takes 2 nodes at least, and 3 to survive the loss of one; a node alone needs no cluster-enabled")
 	case k.Expect > 0 && k.Expect < k.Copies && !k.FewerCopies:
 		return refusal(fewerCopies(k.Expect, k.Copies))
 	}

@@ -98,6 +98,7 @@ func TestClusterRefuses(t *testing.T) {
 		{"+ --heartbeat-ms 500", "cluster-node-timeout must be at least three times heartbeat-ms: one heartbeat may be lost"},
 		{"+ --replicas 4", `command line: "--replicas 4": argument must be one of 1 2 3 5`},
 		{"+ --partitions 257", `command line: "--partitions 257": argument must be between 0 and 256 inclusive`},
+		{"+ --expect 1 --replicas 1", "expect 1: a cluster takes 2 nodes at least, and 3 to survive the loss of one; a node alone needs no cluster-enabled"},
 		{"+ --lease-ms 99", `command line: "--lease-ms 99": argument must be between 100 and 60000 inclusive`},
 		{"+ --join 127.0.0.1", `command line: "--join 127.0.0.1": "127.0.0.1" is not HOST:PORT`},
 		{"+ --join a:0", `command line: "--join a:0": "a:0" is not HOST:PORT`},

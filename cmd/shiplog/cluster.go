@@ -126,6 +126,8 @@ func (c *clusterOptions) checkAddrs(task string) error {
 		return errors.New("--password or --password-file, not both")
 	case task == "create" && len(c.addrs) == 0:
 		return errors.New("expected HOST:PORT of every node")
+	case task == "create" && len(c.addrs) == 1:
+		return errors.New("a cluster takes 2 nodes at least, and 3 to survive the loss of one")
 	case task == "create" && (c.partitions < 0 || c.replicas < 0):
 		return errors.New("--partitions and --replicas are 1 or more")
 	case task != "create" && len(c.addrs) > 1:

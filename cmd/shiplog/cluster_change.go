@@ -31,7 +31,7 @@ func (o *operator) create(c clusterOptions) error {
 		}
 	}
 	if err := o.await(func() error { return o.acquainted(c.addrs) }); err != nil {
-		return err
+		return fmt.Errorf("%w: nodes must have the same cluster-auth and reach each other's cluster-port; their logs say what is in the way", err)
 	}
 	words := []string{"CLUSTER", "CREATE"}
 	if c.partitions > 0 {
@@ -52,7 +52,15 @@ func (o *operator) create(c clusterOptions) error {
 	}
 	s := v.summary()
 	fmt.Fprintf(o.out, "created: %d nodes, %d partitions with %d copies each\n", s.Nodes, s.Partitions, s.Copies)
+	o.warn(s)
 	return nil
+}
+
+// warn says what a cluster of few copies costs.
+func (o *operator) warn(s clusterSummary) {
+	if !s.Failover {
+		fmt.Fprintln(o.out, "automatic failover:", noFailover)
+	}
 }
 
 // tell sends one command to a node on a connection of its own.

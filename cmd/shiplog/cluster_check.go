@@ -46,6 +46,7 @@ func (o *operator) check(c clusterOptions) error {
 		}
 		if len(problems) == 0 {
 			fmt.Fprintf(o.out, "ok: %d nodes agree on %d partitions with %d copies each, all of them live\n", s.Nodes, s.Partitions, s.Copies)
+			o.warn(s)
 		}
 	}
 	if len(problems) > 0 {

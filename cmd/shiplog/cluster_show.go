@@ -41,6 +41,7 @@ func (o *operator) info(c clusterOptions) error {
 	return table(o.out, [][]any{
 		{"state", s.State}, {"nodes", s.Nodes}, {"nodes that failed", s.FailedNodes},
 		{"partitions", s.Partitions}, {"partitions without primary", s.Leaderless}, {"copies of each", s.Copies},
+		{"automatic failover", yesOr(s.Failover, noFailover)},
 	})
 }
 
@@ -52,10 +53,23 @@ type clusterSummary struct {
 	Partitions  int    `json:"partitions"`
 	Leaderless  int    `json:"partitionsWithoutPrimary"`
 	Copies      int    `json:"copies"`
+	Failover    bool   `json:"automaticFailover"` // the loss of one node is survived without a hand
+}
+
+// noFailover is what too few copies cost.
+const noFailover = "no: with fewer than 3 copies, the loss of a node stops its partitions until it is back"
+
+// yesOr words a property that should be there.
+func yesOr(yes bool, no string) string {
+	if yes {
+		return "yes"
+	}
+	return no
 }
 
 func (v *clusterView) summary() clusterSummary {
 	s := clusterSummary{State: v.State, Nodes: len(v.Nodes), Partitions: len(v.Partitions), Copies: v.copies()}
+	s.Failover = s.Copies >= 3
 	for _, n := range v.Nodes {
 		if n.State == "failed" {
 			s.FailedNodes++

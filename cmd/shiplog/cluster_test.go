@@ -211,7 +211,8 @@ func TestClusterTables(t *testing.T) {
 	town.partitions[1][1] = fakeCopy{2, 4, "loading"}
 	id := fakeID
 	for command, want := range map[string]string{
-		"info": "state ok\nnodes 3\nnodes that failed 1\npartitions 2\npartitions without primary 0\ncopies of each 3",
+		"info": "state ok\nnodes 3\nnodes that failed 1\npartitions 2\npartitions without primary 0\ncopies of each 3\n" +
+			"automatic failover yes",
 		"nodes": "NAME ADDRESS CLUSTER PORT STATE LEADS FOLLOWS ID\nnode-0 A 17000 ok 1 1 " + id(0) +
 			"\nnode-1 B 17001 ok 1 1 " + id(1) + "\nnode-2 C 17002 failed 0 2 " + id(2),
 		"partitions": "PARTITION SLOTS EPOCH PRIMARY APPLIED REPLICAS\n0 0-99 5 A 70 B, C (failed) (10 behind)\n" +
@@ -227,7 +228,7 @@ func TestClusterTables(t *testing.T) {
 func TestClusterJSON(t *testing.T) {
 	town := wholeTown(t)
 	for command, want := range map[string]string{
-		"info":       `{"state":"ok","nodes":3,"failedNodes":0,"partitions":2,"partitionsWithoutPrimary":0,"copies":3}`,
+		"info":       `{"state":"ok","nodes":3,"failedNodes":0,"partitions":2,"partitionsWithoutPrimary":0,"copies":3,"automaticFailover":true}`,
 		"nodes":      `[{"id":"` + fakeID(0) + `","name":"node-0","address":"A","clusterPort":17000,"state":"ok","leads":1,"follows":1},`,
 		"partitions": `[{"number":0,"slots":"0-99","epoch":5,"primary":{"id":"` + fakeID(0) + `","name":"node-0","address":"A","applied":70,"lag":0,"health":"online"},"replicas":[{`,
 		"check":      `{"problems":[]}`,
@@ -242,6 +243,20 @@ func TestClusterJSON(t *testing.T) {
 		}
 		if !strings.HasPrefix(got.String(), want) {
 			t.Errorf("cluster %s --json:\n%s\nwant it to begin with\n%s", command, &got, want)
+		}
+	}
+}
+
+// TestFewCopiesAreNotHidden holds that whoever looks at a cluster of two copies is told what that costs.
+func TestFewCopiesAreNotHidden(t *testing.T) {
+	town := wholeTown(t)
+	for i := range town.partitions {
+		town.partitions[i] = town.partitions[i][:2]
+	}
+	for _, command := range []string{"info", "check"} {
+		out, err := town.asks(t, command)
+		if got := squeezed(out); err != nil || !strings.Contains(got, "automatic failover") || !strings.Contains(got, noFailover) {
+			t.Errorf("cluster %s: %v\n%s\nwant it to say that there is no automatic failover", command, err, out)
 		}
 	}
 }
@@ -401,7 +416,8 @@ func TestParseCluster(t *testing.T) {
 		{"cluster create", "cluster create: expected HOST:PORT of every node"},
 		{"cluster create a:1 a:1", "cluster create: a:1 is there twice"},
 		{"cluster create a:1 b", `cluster create: "b" is not HOST:PORT`},
-		{"cluster create a:1 --partitions -1", "cluster create: --partitions and --replicas are 1 or more"},
+		{"cluster create a:1", "cluster create: a cluster takes 2 nodes at least, and 3 to survive the loss of one"},
+		{"cluster create a:1 b:1 --partitions -1", "cluster create: --partitions and --replicas are 1 or more"},
 		{"cluster create a:1 --json", "cluster create: flag provided but not defined: -json"},
 		{"cluster info a:1 b:1", `cluster info: unexpected "b:1"`},
 		{"cluster info a:0", `cluster info: "a:0" is not HOST:PORT`},

@@ -48,7 +48,9 @@ func parseLocal(args []string) (localOptions, error) {
 		var err error
 		switch word {
 		case "--nodes":
-			o.nodes, err = numberIn(args[1], 1, maxLocal)
+			if o.nodes, err = numberIn(args[1], 1, maxLocal); err == nil && o.nodes == 1 {
+				err = errors.New("a cluster takes 2 nodes at least, and 3 to survive the loss of one; for a node alone there is \"shiplog serve\"")
+			}
 		case "--base-port":
 			o.basePort, err = numberIn(args[1], 1, 65535)
 		case "--dir":

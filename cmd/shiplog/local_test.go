@@ -50,10 +50,11 @@ func TestParseLocal(t *testing.T) {
 	}{
 		{"", "3 7000 data/cluster []"},
 		{"--nodes 5 --base-port 7100 --dir /x", "5 7100 /x []"},
-		{"--appendfsync everysec --nodes 1 --requirepass a", "1 7000 data/cluster [--appendfsync everysec --requirepass a]"},
+		{"--appendfsync everysec --nodes 2 --requirepass a", "2 7000 data/cluster [--appendfsync everysec --requirepass a]"},
 		{"--bind 127.0.0.1 -::1 --nodes 2", "2 7000 data/cluster [--bind 127.0.0.1 -::1]"},
 		{"--nodes", "--nodes needs a value"},
 		{"--nodes 0", `--nodes: "0" is not a number from 1 to 32`},
+		{"--nodes 1", `--nodes: a cluster takes 2 nodes at least, and 3 to survive the loss of one; for a node alone there is "shiplog serve"`},
 		{"--nodes x", `--nodes: "x" is not a number from 1 to 32`},
 		{"--base-port 0", `--base-port: "0" is not a number from 1 to 65535`},
 		{"--base-port 55534", "--base-port 55534: the last node's cluster port would be 65536"},
