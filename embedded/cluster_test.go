@@ -317,9 +317,13 @@ func TestElectionTimers(t *testing.T) {
 		stream, err := js.Stream(ctx, "S")
 		return err == nil && stream.CachedInfo().Cluster.Leader == "child"
 	})
+	before := servers[0].Elections()
 	kill()
 	began := time.Now()
 	eventually(t, "another leader", func() bool { return slices.ContainsFunc(servers, leads) })
+	if after := servers[0].Elections(); after <= before {
+		t.Errorf("%d elections were counted before the leader was killed and %d after it", before, after)
+	}
 	took := time.Since(began)
 	t.Logf("after %v", took)
 	if took < testElection/2 || took > stockTimers().min {

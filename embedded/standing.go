@@ -46,6 +46,25 @@ func (s *Server) HoldsAll(name string) bool {
 	return err == nil && (!current.JetStreamIsClustered() || current.JetStreamIsStreamCurrent(logsAccount, name))
 }
 
+// Elections returns how many elections the groups that this server is in have had, since each was made: it rises with every one that begins,
+// the asked for included. 0 for a lone server. It asks nobody.
+func (s *Server) Elections() (count uint64) {
+	current, err := s.server()
+	if err != nil || !current.JetStreamIsClustered() {
+		return 0
+	}
+	for _, account := range []string{systemAccount, logsAccount} {
+		status := current.Raftz(&server.RaftzOptions{AccountFilter: account})
+		if status == nil {
+			continue
+		}
+		for _, group := range (*status)[account] {
+			count += group.Term
+		}
+	}
+	return count
+}
+
 // Peers returns the other servers of the meta group as this one sees them; none if it is alone. Only the group's leader (LeadsMeta)
 // knows all of them and how far they are. It asks nobody.
 func (s *Server) Peers() []Peer {

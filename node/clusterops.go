@@ -20,6 +20,9 @@ var _ commands.Cluster = (*members)(nil)
 // Slot returns the slot of a key.
 func (m *members) Slot(key []byte) int { return int(slot.Of(key)) }
 
+// Elections returns how many elections this node's groups have had.
+func (m *members) Elections() uint64 { return m.node.nats.Elections() }
+
 // errNotHeld is the answer to questions about keys that are elsewhere.
 var errNotHeld = errors.New("ERR this node does not hold the slot: ask one that CLUSTER SLOTS names")
 

@@ -149,6 +149,7 @@ func (c *fakeCluster) Everywhere() []Partition {
 }
 
 func (c *fakeCluster) Topology() *Topology { return c.topology }
+func (c *fakeCluster) Elections() uint64   { return 42 }
 
 func (c *fakeCluster) Digest(int) (applied, digest uint64, err error) { return 7, 0xabc, c.refusal }
 

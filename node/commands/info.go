@@ -160,6 +160,7 @@ func (i *infoText) cluster() {
 	}
 	t := i.srv.cluster.Topology()
 	i.field("shiplog_coordinator", t.Coordinator)
+	i.field("shiplog_log_elections", i.srv.cluster.Elections())
 	for j := range t.Ranges {
 		i.field(fmt.Sprintf("shiplog_stream_leader_%d", t.Ranges[j].Partition), t.Ranges[j].LogLeader)
 	}

@@ -10,6 +10,8 @@ import (
 type Cluster interface {
 	// Topology returns the newest picture of the cluster. It is never changed afterwards; the call is cheap.
 	Topology() *Topology
+	// Elections returns how many elections the logs that this node holds a copy of have had: it rises with each.
+	Elections() uint64
 	// CountKeysInSlot returns how many keys a slot has. It is asked for slots that this node leads. It may block.
 	CountKeysInSlot(slot int) (int64, error)
 	// KeysInSlot returns up to count keys of a slot. It is asked for slots that this node leads. It may block.
