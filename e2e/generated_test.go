@@ -10,6 +10,7 @@ import (
 // tableRow is what redis-server says about one command or sub-command.
 type tableRow struct {
 	words     []string // the name: one word or two
+	group     string
 	arity     int
 	arguments []Value // COMMAND DOCS's trees
 }
@@ -33,7 +34,7 @@ func table(t *testing.T, nodes [2]*Node) (rows []tableRow) {
 		if sub {
 			doc = fields(fields(doc)["subcommands"])[e.Text]
 		}
-		row := tableRow{words: strings.Split(strings.ToUpper(e.Text), "|"), arity: int(arity), arguments: fields(doc)["arguments"].Elems}
+		row := tableRow{words: strings.Split(strings.ToUpper(e.Text), "|"), group: fields(doc)["group"].Text, arity: int(arity), arguments: fields(doc)["arguments"].Elems}
 		rows = append(rows, row)
 	}
 	if len(rows) < 150 {

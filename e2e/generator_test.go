@@ -153,7 +153,7 @@ func (g *generator) word(group, w string) []string {
 // isKey tells whether a placeholder and what is written before it make a key.
 func isKey(before, placeholder string) bool {
 	switch before {
-	case "bm", "hll", "w_", "n_", "h_": // the keys that groups write by their names
+	case "bm", "hll", "dist", "w_", "n_", "h_": // the keys that groups write by their names
 		return true
 	}
 	return placeholder == "{k}" || placeholder == "{k2}"
@@ -171,6 +171,9 @@ func (g *generator) single(group, w string) string {
 	case "{k2}": // a key of the group that no other command of it writes: its values stay of one kind
 		return group + ":pure" + g.pick("0", "1")
 	case "{v}":
+		if group == "lists" || group == "sort" { // SORT ALPHA in redis-server sees a string up to its first zero
+			return strings.ReplaceAll(g.value(), "\x00", "\x01")
+		}
 		return g.value()
 	case "{m}":
 		return g.member()

@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +34,8 @@ func (r rule) differs(got, want Value) string {
 		got, want = shape(got), shape(want)
 	case "near":
 		want = r.moved(got, want)
+	case "close":
+		want = closeTo(got, want)
 	case "stream":
 		for _, tree := range []string{"radix-tree-nodes", "radix-tree-keys"} {
 			got, want = without(got, tree), without(want, tree)
@@ -184,4 +188,20 @@ func reportDifferences(t *testing.T, list []*difference) {
 			t.Errorf("%v is listed in %s, but nothing differs", d.command, differencesFile)
 		}
 	}
+}
+
+// closeTo returns want with each float that is got's but for its last digit or two replaced by got's.
+func closeTo(got, want Value) Value {
+	g, errG := strconv.ParseFloat(got.Text, 64)
+	w, errW := strconv.ParseFloat(want.Text, 64)
+	if errG == nil && errW == nil && math.Abs(g-w) <= 1e-15*math.Abs(w) {
+		want.Text = got.Text
+	}
+	if len(got.Elems) == len(want.Elems) {
+		want.Elems = slices.Clone(want.Elems)
+		for i := range want.Elems {
+			want.Elems[i] = closeTo(got.Elems[i], want.Elems[i])
+		}
+	}
+	return want
 }

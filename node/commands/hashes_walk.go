@@ -112,6 +112,9 @@ func hrandfield(v *keyspace.View, a Args) reply.Reply {
 		return *refusal
 	}
 	s, refusal := readHash(v, a[1])
+	if refusal == nil {
+		refusal = tooMany(n, s.Len())
+	}
 	if refusal != nil {
 		return *refusal
 	}

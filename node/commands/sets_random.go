@@ -83,6 +83,9 @@ func srandmember(v *keyspace.View, a Args) reply.Reply {
 		}
 	}
 	s, refusal := readSet(v, a[1])
+	if refusal == nil {
+		refusal = tooMany(n, s.Len())
+	}
 	switch {
 	case refusal != nil:
 		return *refusal
@@ -103,10 +106,16 @@ func parseDraws(word []byte) (n int64, refusal *reply.Reply) {
 		return 0, refuse(reply.NotInteger())
 	case n == math.MinInt64:
 		return 0, refuse(reply.Errorf("ERR value is out of range, value must between %d and %d", -math.MaxInt64, math.MaxInt64))
-	case n < -mostDraws:
-		return 0, refuse(reply.Error("ERR value is out of range"))
 	}
 	return n, nil
+}
+
+// tooMany refuses to draw more elements than a reply has room for from a collection that has some.
+func tooMany(n, size int64) *reply.Reply {
+	if n < -mostDraws && size > 0 {
+		return refuse(reply.Error("ERR value is out of range"))
+	}
+	return nil
 }
 
 // drawn returns n members, each of them any one.

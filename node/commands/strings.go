@@ -49,7 +49,9 @@ func bulkOrNull(s keyspace.Value, found bool) reply.Reply {
 // put makes key hold the string data until at, 0 for ever. A time that is over leaves no key.
 func put(tx *keyspace.Tx, key, data []byte, at int64) {
 	if at != 0 && at <= tx.Now() {
-		tx.Delete(key)
+		if !tx.Delete(key) {
+			tx.Touch(key) // it was there for no time
+		}
 		return
 	}
 	tx.Set(key, data, at, false)

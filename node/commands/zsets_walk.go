@@ -53,6 +53,9 @@ func zrandmember(v *keyspace.View, a Args) reply.Reply {
 		}
 	}
 	z, refusal := lookZSet(v, a[1])
+	if refusal == nil {
+		refusal = tooMany(count, z.Len())
+	}
 	if refusal != nil {
 		return *refusal
 	}

@@ -130,7 +130,7 @@ func (l *List) fractionsIn(from, n int64) (fractions int64) {
 	return fractions
 }
 
-// Keep leaves n elements from the index from on in the list. They must be there.
+// Keep leaves n elements from the index from on in the list. They must be there. That these are all is news, as in Redis.
 func (l *List) Keep(from, n int64) {
 	if n <= 0 {
 		if l.h != nil {
@@ -138,6 +138,9 @@ func (l *List) Keep(from, n int64) {
 			*l = List{v: l.v, t: l.t, key: l.key}
 		}
 		return
+	}
+	if n == l.top.count {
+		l.t.Touch(l.key)
 	}
 	l.Drop(Right, l.top.count-from-n)
 	l.Drop(Left, from)

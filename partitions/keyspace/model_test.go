@@ -302,6 +302,7 @@ func TestWatch(t *testing.T) {
 	}{
 		"nothing":            {want: false},
 		"set":                {between: func(tx *Tx) { tx.Set(key, nil, 0, false) }, want: true},
+		"touch":              {between: func(tx *Tx) { tx.Touch(key) }, want: true},
 		"other key":          {between: func(tx *Tx) { tx.Set([]byte("x"), nil, 0, false) }, want: false},
 		"delete of nothing":  {between: func(tx *Tx) { tx.Delete(key) }, want: false},
 		"flush of nothing":   {between: func(tx *Tx) { tx.Flush() }, want: false},

@@ -190,6 +190,12 @@ func (t *Tx) RemoveExpired(key []byte) bool {
 // SetOrigin names the session that causes the unit, for those who are told which keys change.
 func (t *Tx) SetOrigin(session uint64) { t.origin = session }
 
+// Touch tells those who watch, await or track key that it has changed, as Redis does, where it stays as it is and nothing is written.
+func (t *Tx) Touch(key []byte) {
+	_, there := t.Peek(key)
+	t.store.touch(string(key), there, t.origin)
+}
+
 // Effects returns how many effects the unit has so far.
 func (t *Tx) Effects() int { return t.effects }
 
