@@ -444,10 +444,11 @@ func (p *Partition) signal() {
 
 // holding tells whether the open group had better wait for more units, and then sees to it that it is sent when its time
 // has come. A record costs the same whether it carries one unit or a hundred, and those whose replies have just been released
-// are likely to ask again: so a group is held until as many units have come as were waiting lately, but
-// not for longer than gatherFor acknowledgements take, nor than GatherMax. Who is alone never waits.
+// are likely to ask again: so a group is held until half as many units have come as were waiting lately, but
+// not for longer than gatherFor acknowledgements take, nor than GatherMax. The other half comes while this one is on its way, so that
+// clients and disk work at the same time. Who is alone never waits.
 func (p *Partition) holding() bool {
-	if p.open.barrier || p.open.units >= p.expected {
+	if p.open.barrier || p.open.units >= (p.expected+1)/2 {
 		return false
 	}
 	wait := min(p.cfg.GatherMax, gatherFor*p.ackTook) - p.cfg.Now().Sub(p.ackedAt)
