@@ -106,6 +106,7 @@ func pebbleOptions(o Options) *pebble.Options {
 		Logger:                      o.Logger,
 		EventListener:               o.Listener,
 	}
+	po.Experimental.CompactionScheduler = newCompactions()
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
