@@ -88,6 +88,11 @@ func (m *members) Failover(ctx context.Context, _ string, partition int) error {
 	return m.wish(ctx, coordinator.Wish{Verb: coordinator.WishFailover, All: true, Node: m.self.ID})
 }
 
+// HandOver makes a node lead a partition that it holds.
+func (m *members) HandOver(ctx context.Context, partition int, to string) error {
+	return m.wish(ctx, coordinator.Wish{Verb: coordinator.WishFailover, Partition: partition, To: coordinator.NodeID(to)})
+}
+
 // Forget takes a node out of the cluster.
 func (m *members) Forget(ctx context.Context, id string) error {
 	return m.wish(ctx, coordinator.Wish{Verb: coordinator.WishForget, Node: coordinator.NodeID(id)})

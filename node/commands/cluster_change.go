@@ -68,7 +68,6 @@ func clusterIdleRows() []Row {
 func refusedRows() []Row {
 	change := FlagAdmin | FlagStale | FlagNoAsyncLoading
 	slots := "slots are assigned by the coordinator: CLUSTER CREATE makes a cluster, CLUSTER FAILOVER PARTITION n makes this node lead a partition"
-	moves := "slots move with their partition: CLUSTER FAILOVER PARTITION n makes this node lead one that it holds"
 	ranges := "start-slot_end-slot(start-slot:integer end-slot:integer)*"
 	return []Row{
 		{Name: "cluster|addslots", Since: "3.0.0", Arity: -3, Flags: change,
@@ -95,16 +94,6 @@ func refusedRows() []Row {
 			Summary:    "Delete a node's own slots information",
 			Complexity: "O(1)",
 			Session:    coordinated(slots)},
-		{Name: "cluster|setslot", Since: "3.0.0", Arity: -4, Flags: change,
-			Summary:    "Bind a hash slot to a specific node",
-			Syntax:     "slot:integer subcommand(IMPORTING=node-id|MIGRATING=node-id|NODE=node-id|STABLE)",
-			Complexity: "O(1)",
-			Session:    coordinated(moves)},
-		{Name: "cluster|replicate", Since: "3.0.0", Arity: 3, Flags: change,
-			Summary:    "Reconfigure a node as a replica of the specified master node",
-			Syntax:     "node-id",
-			Complexity: "O(1)",
-			Session:    coordinated("replicas are placed by the coordinator, on every node that has joined")},
 		{Name: "cluster|reset", Since: "3.0.0", Arity: -2, Flags: FlagAdmin | FlagNoScript | FlagStale,
 			Summary:    "Reset a Redis Cluster node",
 			Syntax:     "hard_soft(HARD|SOFT)?",

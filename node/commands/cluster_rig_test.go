@@ -173,6 +173,10 @@ func (c *fakeCluster) Failover(_ context.Context, mode string, partition int) er
 	return c.note("failover %q %d", mode, partition)
 }
 
+func (c *fakeCluster) HandOver(_ context.Context, partition int, to string) error {
+	return c.note("hand over %d %s", partition, to)
+}
+
 func (c *fakeCluster) Forget(_ context.Context, id string) error { return c.note("forget %s", id) }
 
 func (c *fakeCluster) Meet(_ context.Context, host string, port, busPort int) error {

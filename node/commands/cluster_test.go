@@ -249,8 +249,8 @@ func TestClusterOperators(t *testing.T) {
 			t.Errorf("%s: got %s", line, got)
 		}
 	}
-	for _, line := range []string{"addslots 1", "addslotsrange 1 2", "delslots 1", "delslotsrange 1 2", "flushslots", "setslot 1 stable",
-		"replicate x", "reset", "reset hard"} {
+	for _, line := range []string{"addslots 1", "addslotsrange 1 2", "delslots 1", "delslotsrange 1 2", "flushslots",
+		"reset", "reset hard"} {
 		name := strings.ToUpper(strings.Fields(line)[0])
 		if got := c.do("cluster " + line); !strings.HasPrefix(got, "-ERR CLUSTER "+name+" is not supported: ") {
 			t.Errorf("%s: got %s", line, got)

@@ -39,6 +39,7 @@ type Server struct {
 	latency  monitor
 	pause    pause
 	tracking tracker
+	moves    migrations
 	base     atomic.Pointer[KeyspaceFacts] // the engine's counters at the last CONFIG RESETSTAT
 }
 

@@ -52,10 +52,15 @@ type difference struct{ fields, why string }
 // differences are all there are.
 func differences() map[string]difference {
 	newer := "Redis 7.0.15 asks for one word more than later versions"
+	valkeys := "it is Valkey's, since 9.0.0; Redis does not have it"
 	return map[string]difference{
 		"command|getkeys":         {"arity", newer},
 		"command|getkeysandflags": {"arity", newer},
-		"delifeq":                 {"since", "it is Valkey's, since 9.0.0; Redis does not have it"},
+		"delifeq":                 {"since", valkeys},
+
+		"cluster|migrateslots":         {"since", valkeys},
+		"cluster|getslotmigrations":    {"since", valkeys},
+		"cluster|cancelslotmigrations": {"since", valkeys},
 	}
 }
 

@@ -19,6 +19,8 @@ type Cluster interface {
 	// Failover makes this node the primary of a partition that it holds a replica of, or of all that it does when partition is
 	// negative. mode is "", "force" or "takeover". It blocks until that is under way.
 	Failover(ctx context.Context, mode string, partition int) error
+	// HandOver makes the node to the primary of a partition that it holds a replica of. It blocks until that is under way.
+	HandOver(ctx context.Context, partition int, to string) error
 	// Forget takes a node out of the cluster. It blocks.
 	Forget(ctx context.Context, id string) error
 	// Meet makes contact with a node; busPort 0 means the usual distance from port. It blocks.
