@@ -92,8 +92,12 @@ func clusterSetSlot(s *Session, c Cluster, a Args) reply.Reply {
 	case is(a[3], "node") && r.First == r.Last:
 		return s.migrate(c, t, []*migration{{target: string(a[4]), partitions: []int{r.Partition}}})
 	}
+	to := string(a[4])
+	if is(a[3], "importing") { // it names where the slot comes from
+		to = t.MyID
+	}
 	return reply.Errorf("ERR Slot %d goes with its partition, slots %d-%d: CLUSTER MIGRATESLOTS SLOTSRANGE %d %d NODE %s hands it over", slot,
-		r.First, r.Last, r.First, r.Last, cString(a[4], len(a[4])))
+		r.First, r.Last, r.First, r.Last, to)
 }
 
 // CLUSTER REPLICATE node-id

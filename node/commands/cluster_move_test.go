@@ -33,7 +33,7 @@ func TestSlotsGoWithTheirPartition(t *testing.T) {
 		{"setslot 5 stable", "+OK", ""},
 		{"setslot 5 node " + nodeB, "+OK", ""},
 		{"setslot 5 node " + nodeA, "-ERR Slot 5 goes with its partition, slots 0-4095: CLUSTER MIGRATESLOTS SLOTSRANGE 0 4095 NODE " + nodeA + " hands it over", ""},
-		{"setslot 5 importing " + nodeB, "-ERR Slot 5 goes with its partition, slots 0-4095: CLUSTER MIGRATESLOTS SLOTSRANGE 0 4095 NODE " + nodeB + " hands it over", ""},
+		{"setslot 5 importing " + nodeB, "-ERR Slot 5 goes with its partition, slots 0-4095: CLUSTER MIGRATESLOTS SLOTSRANGE 0 4095 NODE " + nodeA + " hands it over", ""},
 		{"setslot 5 node x", "-ERR Unknown node x", ""},
 		{"setslot 16384 stable", "-ERR Invalid or out of range slot", ""},
 		{"setslot 5 node", "-ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP", ""},

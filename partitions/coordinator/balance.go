@@ -18,7 +18,7 @@ func (t *turn) balance() {
 	if t.now-t.calm < t.settings.BalanceAfter {
 		return
 	}
-	p, to := t.current.unbalanced()
+	p, to := t.unbalanced()
 	if to == "" {
 		return
 	}
@@ -26,12 +26,17 @@ func (t *turn) balance() {
 	t.name(p, to, false)
 }
 
-// isWell tells whether all nodes are heard and all copies are there and up to date.
+// isWell tells whether all nodes are heard or count as dead, a majority is heard, and all copies of those are there and up to date. A node that
+// stays dead must not leave what it led on one of the others for good.
 func (t *turn) isWell() bool {
 	for i := range t.current.Nodes {
-		if r := t.live(t.current.Nodes[i].ID); r == nil || r.Leaving {
+		id := t.current.Nodes[i].ID
+		if r := t.live(id); r == nil && !t.isSilent(id) || r != nil && r.Leaving {
 			return false
 		}
+	}
+	if !t.hearsMost() {
+		return false
 	}
 	for i := range t.current.Partitions {
 		part := &t.current.Partitions[i]
@@ -41,7 +46,7 @@ func (t *turn) isWell() bool {
 		}
 		for _, id := range part.Holders {
 			at := t.holding(id, i)
-			if id == part.Primary {
+			if id == part.Primary || t.isSilent(id) {
 				continue
 			}
 			if at == nil || at.Role != RoleReplica || at.Applied+nearTail < primary.Tail {
@@ -52,9 +57,10 @@ func (t *turn) isWell() bool {
 	return true
 }
 
-// unbalanced is the partition whose move evens out the most, and where to; an empty node when there is none. A node that leads only
+// unbalanced is the partition whose move to a live node evens out the most, and where to; an empty node when there is none. A node that leads only
 // one more than another stays as it is. Of equal moves it is the one of the first partition, and of the lowest identity.
-func (m *Map) unbalanced() (partition int, to NodeID) {
+func (t *turn) unbalanced() (partition int, to NodeID) {
+	m := t.current
 	led := make(map[NodeID]int, len(m.Nodes))
 	for i := range m.Partitions {
 		led[m.Partitions[i].Primary]++
@@ -66,7 +72,7 @@ func (m *Map) unbalanced() (partition int, to NodeID) {
 			continue
 		}
 		for _, id := range slices.Sorted(slices.Values(part.Holders)) {
-			if more := led[part.Primary] - led[id]; more > most {
+			if more := led[part.Primary] - led[id]; more > most && t.live(id) != nil {
 				partition, to, most = i, id, more
 			}
 		}

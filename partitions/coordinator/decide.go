@@ -54,6 +54,9 @@ func (t *turn) hear(r Report) {
 	if r.Node.ID == "" {
 		return
 	}
+	if t.live(r.Node.ID) == nil {
+		t.calm = t.now // it comes, or comes back
+	}
 	next := make([]*peer, 0, len(t.peers)+1)
 	heard := &peer{report: r, heard: t.now}
 	placed := false
