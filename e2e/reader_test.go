@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestReader has a reader who knows nothing but the log, and nothing of rows, places and headers, follow random commands of all groups.
+// It must end up with what the server holds: lists in their order, too.
+func TestReader(t *testing.T) {
+	n := startShiplog(t, "--appendfsync", "no", "--log-retention-seconds", "1000000", "--log-retention-bytes", "1000gb")
+	c := dial(t, n)
+	gen := newGenerator(t, seeded(t), shapeFiles(t)...)
+	gen.leaveOut([]string{"RESET", "FLUSHALL", "FLUSHDB", "MULTI", "WATCH"})
+	commands := pick(20_000, 300_000)
+	for range commands / 100 {
+		var raw []byte
+		for range 100 {
+			words, _ := gen.next()
+			raw = Command(raw, words...)
+		}
+		if err := c.Write(raw); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if _, err := c.Read(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	crowd(t, c)
+	held := heldBy(t, c)
+	if code, _, err := n.Stop(20 * time.Second); err != nil || code != 0 {
+		t.Fatalf("stop: exit code %d, %v", code, err)
+	}
+	program := underTest(t)[0]
+	dump, err := exec.Command(program, "log", "dump", "--dir", n.Dir, "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Reader
+	effects, err := r.Read(bytes.NewReader(dump))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string][]string{}
+	for key, k := range r.Keys {
+		read[key] = k.lines()
+	}
+	for key := range maps.Keys(merged(held, read)) {
+		if !slices.Equal(held[key], read[key]) {
+			t.Errorf("%q:\nthe server holds   %.600q\nthe reader has %.600q", key, held[key], read[key])
+		}
+	}
+	kinds := map[string]int{}
+	for _, k := range r.Keys {
+		kinds[k.Kind]++
+	}
+	t.Logf("%d effects, %d keys: %v", effects, len(r.Keys), kinds)
+	if len(kinds) != 6 {
+		t.Errorf("keys of the kinds %v only", kinds)
+	}
+}
+
+// crowd inserts at one spot of a list until the places there are too long and others are given new ones.
+func crowd(t *testing.T, c *Client) {
+	t.Helper()
+	do(t, c, "RPUSH", "crowd", "a", "z")
+	for i := range 500 {
+		do(t, c, "LINSERT", "crowd", "BEFORE", "z", strconv.Itoa(i))
+		do(t, c, "LINSERT", "crowd", "AFTER", "a", "early"+strconv.Itoa(i))
+	}
+	do(t, c, "LREM", "crowd", "0", "early100")
+	do(t, c, "LSET", "crowd", "700", "changed")
+}
+
+func merged(a, b map[string][]string) map[string][]string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// lines is what a reader has under a key, as heldBy shows what a server holds.
+func (k *Kept) lines() (lines []string) {
+	lines = append(lines, k.Kind, k.Expires)
+	switch k.Kind {
+	case "string":
+		return append(lines, k.Text)
+	case "list":
+		return append(lines, k.List...)
+	case "hash", "set":
+		for _, field := range slices.Sorted(maps.Keys(k.Fields)) {
+			lines = append(lines, field, k.Fields[field])
+		}
+	case "zset":
+		for _, name := range k.Ordered() {
+			lines = append(lines, name, fmt.Sprint(k.Members[name]))
+		}
+	case "stream":
+		for _, e := range k.Entries {
+			lines = append(append(lines, e.ID), e.Fields...)
+		}
+		for _, name := range slices.Sorted(maps.Keys(k.Groups)) {
+			g := k.Groups[name]
+			lines = append(lines, name, g.Last, fmt.Sprint(len(g.Consumers)))
+			for _, id := range slices.Sorted(maps.Keys(g.Pending)) {
+				lines = append(lines, id+" of "+g.Pending[id])
+			}
+		}
+	}
+	return lines
+}
+
+// heldBy is what a server holds.
+func heldBy(t *testing.T, c *Client) map[string][]string {
+	t.Helper()
+	held := map[string][]string{}
+	keys, err := scanAll(c, []string{"SCAN", "0", "COUNT", "1000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range names(keys) {
+		kind, expires := do(t, c, "TYPE", key).Text, ""
+		if ms, _ := do(t, c, "PEXPIRETIME", key).Int(); ms > 0 {
+			expires = time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+		}
+		held[key] = append([]string{kind, expires}, heldUnder(t, c, kind, key)...)
+	}
+	return held
+}
+
+// heldUnder is what a server holds under a key of a kind.
+func heldUnder(t *testing.T, c *Client, kind, key string) (lines []string) {
+	t.Helper()
+	switch kind {
+	case "string":
+		return texts(do(t, c, "GET", key))
+	case "list":
+		return texts(do(t, c, "LRANGE", key, "0", "-1"))
+	case "hash":
+		return inOrder(texts(do(t, c, "HGETALL", key)), 2)
+	case "set":
+		for _, member := range inOrder(texts(do(t, c, "SMEMBERS", key)), 1) {
+			lines = append(lines, member, "")
+		}
+	case "zset":
+		for i, text := range texts(do(t, c, "ZRANGE", key, "0", "-1", "WITHSCORES")) {
+			if i%2 == 1 {
+				score, _ := strconv.ParseFloat(text, 64)
+				text = fmt.Sprint(score)
+			}
+			lines = append(lines, text)
+		}
+	case "stream":
+		lines = texts(do(t, c, "XRANGE", key, "-", "+"))
+		groups := map[string]map[string]Value{}
+		for _, g := range do(t, c, "XINFO", "GROUPS", key).Elems {
+			groups[fields(g)["name"].Text] = fields(g)
+		}
+		for _, name := range slices.Sorted(maps.Keys(groups)) {
+			lines = append(lines, name, groups[name]["last-delivered-id"].Text, groups[name]["consumers"].Text)
+			var pending []string
+			for _, p := range do(t, c, "XPENDING", key, name, "-", "+", "1000000").Elems {
+				pending = append(pending, p.Elems[0].Text+" of "+p.Elems[1].Text)
+			}
+			lines = append(lines, slices.Sorted(slices.Values(pending))...)
+		}
+	}
+	return lines
+}
+
+// inOrder orders words by the first of every so many.
+func inOrder(words []string, width int) []string {
+	rows := slices.Collect(slices.Chunk(words, width))
+	slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+	return slices.Concat(rows...)
+}
+
+// texts are the strings of a reply, on every level.
+func texts(v Value) (list []string) {
+	if len(v.Elems) == 0 && v.Kind != '*' {
+		return []string{v.Text}
+	}
+	for _, e := range v.Elems {
+		list = append(list, texts(e)...)
+	}
+	return list
+}
