@@ -46,7 +46,7 @@ var table = map[string]may{
 	"node/commands": {ours: []string{"node/reply", "partitions/keyspace"}, outside: []string{"github.com/yuin/gopher-lua", xxh3}}, // DIGEST
 	"node/reply":    {},
 	"node/cluster":  {ours: []string{"partitions/coordinator", "partitions/slot"}, outside: []string{natsGo}},
-	"node/changes":  {ours: []string{"wal", "shipper"}, outside: []string{natsGo}},
+	"node/changes":  {ours: []string{"wal", "shipper", "partitions/slot"}, outside: []string{natsGo}}, // a change says its slot
 	"node/admin":    {outside: []string{"github.com/prometheus/client_golang"}},
 	"partitions": {
 		ours:    []string{"wal", "shipper", "partitions/keyspace", "partitions/slot", "partitions/lease"},

@@ -1,0 +1,269 @@
+package changes
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"shiplog/wal"
+)
+
+// jsonVersion is the envelope's version (FORMAT.md).
+const jsonVersion = 1
+
+// AppendJSON appends a change as one JSON object (FORMAT.md), without a line's end. What the operation does not have is left out.
+func AppendJSON(dst []byte, c *Change) []byte {
+	e := &c.Effect
+	dst = append(dst, `{"v":1,"partition":`...)
+	dst = strconv.AppendInt(dst, int64(c.Partition), 10)
+	if e.Op != wal.OpFlush {
+		dst = appendNumber(dst, "slot", int64(e.Slot))
+	}
+	dst = append(dst, `,"incarnation":"`...)
+	dst = hex.AppendEncode(dst, c.Incarnation[:])
+	dst = append(dst, '"')
+	dst = appendUnsigned(dst, "sequence", uint64(c.Sequence))
+	dst = appendNumber(dst, "index", int64(c.Index))
+	dst = appendUnsigned(dst, "epoch", uint64(c.Epoch))
+	dst = appendNumber(dst, "time", c.CommitMS)
+	dst = appendWord(dst, "type", c.Type())
+	dst = appendWord(dst, "op", c.Op())
+	dst = appendWord(dst, "cause", causeOf(e.Cause))
+	if e.Command != "" {
+		dst = appendText(dst, "command", []byte(e.Command))
+	}
+	dst = appendNumber(dst, "unit", int64(c.Unit))
+	for _, mark := range [...]struct {
+		name string
+		set  bool
+	}{
+		{"first", c.First()}, {"last", c.Last()}, {"created", e.Marks&wal.MarkCreated != 0},
+		{"rename", e.Marks&wal.MarkRename != 0}, {"snapshot", c.Snapshot},
+	} {
+		if mark.set {
+			dst = append(append(append(dst, `,"`...), mark.name...), `":true`...)
+		}
+	}
+	if e.Op != wal.OpFlush {
+		dst = appendText(dst, "key", e.Key)
+	}
+	return append(appendFacts(dst, e), '}')
+}
+
+// appendFacts appends the members that only some operations have.
+func appendFacts(dst []byte, e *wal.Effect) []byte {
+	switch e.Op {
+	case wal.OpSet:
+		return appendExpiry(appendText(dst, "value", e.Value), e, false)
+	case wal.OpExpire:
+		return appendExpiry(dst, e, true)
+	case wal.OpHSet:
+		return appendExpiry(appendText(appendText(dst, "field", e.Field), "value", e.Value), e, false)
+	case wal.OpHDel:
+		return appendText(dst, "field", e.Field)
+	case wal.OpHExpire:
+		return appendExpiry(appendText(dst, "field", e.Field), e, true)
+	case wal.OpSAdd, wal.OpSRem:
+		return appendText(dst, "member", e.Field)
+	case wal.OpZAdd, wal.OpZRem:
+		return appendMember(dst, e)
+	case wal.OpRename:
+		return appendExpiryAt(appendText(dst, "to", e.To), e.PrevExpireAt, false)
+	}
+	if e.Op >= wal.OpXAdd {
+		return appendStreamFacts(dst, e)
+	}
+	return appendListFacts(dst, e)
+}
+
+func appendMember(dst []byte, e *wal.Effect) []byte {
+	dst = appendScore(appendText(dst, "member", e.Field), "score", e.Score)
+	if len(e.Prev) == 8 {
+		dst = appendScore(dst, "previous_score", math.Float64frombits(binary.BigEndian.Uint64(e.Prev)))
+	}
+	return dst
+}
+
+func appendListFacts(dst []byte, e *wal.Effect) []byte {
+	switch e.Op {
+	case wal.OpLPush, wal.OpRPush:
+		return appendText(dst, "value", e.Value)
+	case wal.OpLPop, wal.OpRPop:
+		return appendNumber(dst, "count", e.Count)
+	case wal.OpLSet, wal.OpLInsert:
+		return appendText(appendNumber(dst, "at", e.Index), "value", e.Value)
+	case wal.OpLRem:
+		return appendNumber(dst, "at", e.Index)
+	}
+	return dst
+}
+
+func appendStreamFacts(dst []byte, e *wal.Effect) []byte {
+	switch e.Op {
+	case wal.OpXAdd:
+		return appendFields(appendID(dst, "id", e.ID), e.Value)
+	case wal.OpXDel:
+		return appendID(dst, "id", e.ID)
+	case wal.OpXTrim:
+		return appendNumber(appendID(dst, "id", e.ID), "count", e.Count)
+	case wal.OpXSetID:
+		s, _ := streamState(e.Head)
+		dst = appendID(dst, "last_id", s.last)
+		return appendID(appendUnsigned(dst, "entries_added", s.added), "max_deleted_id", s.deleted)
+	}
+	dst = appendText(dst, "group", e.Field)
+	switch e.Op {
+	case wal.OpXGroup:
+		return appendNumber(appendID(dst, "id", e.ID), "entries_read", e.Index)
+	case wal.OpXConsumer:
+		return appendNumber(appendNumber(appendText(dst, "consumer", e.Who), "seen", e.At), "active", e.Active)
+	case wal.OpXUnconsumer:
+		return appendText(dst, "consumer", e.Who)
+	case wal.OpXPend:
+		dst = appendText(appendID(dst, "id", e.ID), "consumer", e.Who)
+		return appendNumber(appendNumber(dst, "delivered", e.At), "deliveries", e.Count)
+	case wal.OpXAck:
+		return appendText(appendID(dst, "id", e.ID), "consumer", e.Who)
+	}
+	return dst
+}
+
+// appendFields appends the fields and values of a stream's entry: all as text if all of them are.
+func appendFields(dst, value []byte) []byte {
+	fields, _ := wal.StreamFields(value)
+	text := true
+	for _, field := range fields {
+		text = text && utf8.Valid(field)
+	}
+	dst = append(dst, `,"fields`...)
+	if !text {
+		dst = append(dst, "64"...)
+	}
+	dst = append(dst, `":[`...)
+	for i, field := range fields {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if text {
+			dst = appendQuoted(dst, field)
+		} else {
+			dst = appendBase64(dst, field)
+		}
+	}
+	return append(dst, ']')
+}
+
+func appendExpiry(dst []byte, e *wal.Effect, always bool) []byte {
+	return appendExpiryAt(dst, e.ExpireAt, always)
+}
+
+func appendExpiryAt(dst []byte, at int64, always bool) []byte {
+	if at == 0 && !always {
+		return dst
+	}
+	return appendNumber(dst, "expire_at", at)
+}
+
+func appendName(dst []byte, name string) []byte {
+	return append(append(append(dst, `,"`...), name...), `":`...)
+}
+
+func appendNumber(dst []byte, name string, n int64) []byte {
+	return strconv.AppendInt(appendName(dst, name), n, 10)
+}
+
+func appendUnsigned(dst []byte, name string, n uint64) []byte {
+	return strconv.AppendUint(appendName(dst, name), n, 10)
+}
+
+// appendWord appends a word that needs no escaping.
+func appendWord(dst []byte, name, word string) []byte {
+	return append(append(append(appendName(dst, name), '"'), word...), '"')
+}
+
+func appendID(dst []byte, name string, id wal.StreamID) []byte {
+	dst = strconv.AppendUint(append(appendName(dst, name), '"'), id.MS, 10)
+	return append(strconv.AppendUint(append(dst, '-'), id.Seq, 10), '"')
+}
+
+// appendScore appends a number, or what JSON has no number for as a string.
+func appendScore(dst []byte, name string, f float64) []byte {
+	dst = appendName(dst, name)
+	switch {
+	case math.IsInf(f, 1):
+		return append(dst, `"inf"`...)
+	case math.IsInf(f, -1):
+		return append(dst, `"-inf"`...)
+	case f == 0 && math.Signbit(f):
+		return append(dst, "-0.0"...)
+	}
+	return strconv.AppendFloat(dst, f, 'g', -1, 64)
+}
+
+// appendText appends bytes as text, or in base64 under the name with 64 behind it when they are not UTF-8.
+func appendText(dst []byte, name string, b []byte) []byte {
+	if utf8.Valid(b) {
+		return appendQuoted(appendName(dst, name), b)
+	}
+	dst = append(append(append(dst, `,"`...), name...), `64":`...)
+	return appendBase64(dst, b)
+}
+
+func appendBase64(dst, b []byte) []byte {
+	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b), '"')
+}
+
+// appendQuoted appends text, which is UTF-8, as a JSON string.
+func appendQuoted(dst, text []byte) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	from := 0
+	for i, c := range text {
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, text[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, `\n`...)
+		case '\r':
+			dst = append(dst, `\r`...)
+		case '\t':
+			dst = append(dst, `\t`...)
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		}
+	}
+	return append(append(dst, text[from:]...), '"')
+}
+
+// streamSummary is what is kept of a stream as a whole, as far as clients know of it.
+type streamSummary struct {
+	last, deleted wal.StreamID
+	added         uint64
+}
+
+// streamState reads it from an effect's head (partitions/keyspace/FORMAT.md): type, flags, object, flags, count, the stream's own.
+func streamState(head []byte) (s streamSummary, ok bool) {
+	const fixed = 1 + 1 + 8 + 1
+	if len(head) < fixed {
+		return s, false
+	}
+	_, rest, ok := uvarint(head[fixed:])
+	if !ok || len(rest) == 0 {
+		return s, ok
+	}
+	var first wal.StreamID
+	for _, x := range [...]*uint64{&s.last.MS, &s.last.Seq, &first.MS, &first.Seq, &s.deleted.MS, &s.deleted.Seq, &s.added} {
+		if *x, rest, ok = uvarint(rest); !ok {
+			return s, false
+		}
+	}
+	return s, true
+}
