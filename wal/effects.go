@@ -220,6 +220,9 @@ func (r *EffectReader) Next(e *Effect) (bool, error) {
 	return true, nil
 }
 
+// Done tells whether the body has no further effect.
+func (r *EffectReader) Done() bool { return len(r.rest) == 0 }
+
 // fixed reads the fields that every effect has and clears the others.
 func (r *EffectReader) fixed(e *Effect) error {
 	if len(r.rest) < fixedSize {

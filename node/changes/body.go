@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"errors"
 	"fmt"
 
 	"shiplog/wal"
@@ -44,7 +45,7 @@ func (b *Bodies) Take(seq wal.Seq, message []byte) (*Body, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record %d: %w", seq, err)
 	}
-	next, verdict, err := b.at.Next(seq, &r)
+	next, verdict, err := b.next(seq, &r)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +66,17 @@ func (b *Bodies) Take(seq wal.Seq, message []byte) (*Body, error) {
 		return nil, nil
 	}
 	return b.end(&r, effects), nil
+}
+
+// next judges a record. A log that was founded anew exactly behind what was read goes on from there: nothing is missing.
+func (b *Bodies) next(seq wal.Seq, r *wal.Record) (wal.Position, wal.Verdict, error) {
+	next, verdict, err := b.at.Next(seq, r)
+	if errors.Is(err, wal.ErrIncarnation) && b.at == b.whole {
+		if next, failed := b.at.Refound(seq, r); failed == nil {
+			return next, wal.Accepted, nil
+		}
+	}
+	return next, verdict, err
 }
 
 // end makes the body that the record r ends.
@@ -122,3 +134,6 @@ func (d *Decoder) Next(c *Change) (bool, error) {
 	d.index++
 	return true, nil
 }
+
+// done tells whether Next has no more.
+func (d *Decoder) done() bool { return d.effects.Done() }

@@ -1,0 +1,342 @@
+package changes
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"shiplog/wal"
+)
+
+// one is a node with one partition.
+type one struct{ source Source }
+
+func (o one) Source(partition int) (Source, error) {
+	if partition != o.source.Partition() {
+		return nil, ErrNotHeld
+	}
+	return o.source, nil
+}
+
+func (o one) Partitions() int { return 1 }
+
+// feedsOf returns running feeds of a script's log.
+func feedsOf(t *testing.T, s *script) *Feeds {
+	f := New(Config{Sources: one{s}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- f.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	synctest.Wait()
+	return f
+}
+
+// plenty is a budget that is not spent.
+func plenty() Budget { return Budget{Changes: 1 << 30, Bytes: 1 << 30} }
+
+// drain reads until nothing is there, most changes at a time.
+func drain(t *testing.T, r *Reader, most int) (keys []string) {
+	t.Helper()
+	for idles := 0; idles < 2; {
+		n := 0
+		idle, err := r.Read(t.Context(), plenty(), func(c *Change) bool {
+			keys = append(keys, string(c.Effect.Key))
+			n++
+			return n < most
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		idles++
+		if !idle {
+			idles = 0
+		}
+		synctest.Wait()
+	}
+	return keys
+}
+
+func start(t *testing.T, f *Feeds, from From) Token {
+	t.Helper()
+	p, err := f.Start(t.Context(), 0, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Token{Partitions: []Position{p}}
+}
+
+// TestReadGoesOnFromAnyToken reads with every size of answers, each with a reader of its own that begins where the last one ended.
+func TestReadGoesOnFromAnyToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		s.unit(3)
+		s.unit(1)
+		s.depose(2)
+		s.large(8)
+		s.put(&s.header, wal.KindLease, wholePart, nil)
+		s.unit(2)
+		f := feedsOf(t, s)
+		for most := 1; most < s.n+2; most++ {
+			token := start(t, f, From{Kind: FromBegin})
+			var keys []string
+			for len(keys) < s.n {
+				read, err := ParseToken(token.String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := f.Open(read, Filter{})
+				n := 0
+				_, err = r.Read(t.Context(), plenty(), func(c *Change) bool {
+					keys = append(keys, string(c.Effect.Key))
+					n++
+					return n < most
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n == 0 {
+					r.Wait(t.Context())
+				}
+				token = r.Token()
+				r.Close()
+			}
+			if want := numbers(0, s.n); !slices.Equal(keys, want) {
+				t.Errorf("%d at a time: %v, want %v", most, keys, want)
+			}
+			if at := token.Partitions[0]; at.Seq != s.seq || at.Effects != 0 {
+				t.Errorf("%d at a time: the reader stands at %+v, want %d", most, at, s.seq)
+			}
+		}
+		if n := len(f.stretches); n != 1 {
+			t.Errorf("%d stretches for readers at one place", n)
+		}
+	})
+}
+
+func TestReaderWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		f := feedsOf(t, s)
+		r := f.Open(start(t, f, From{Kind: FromEnd}), Filter{})
+		defer r.Close()
+		if keys := drain(t, r, 10); keys != nil {
+			t.Fatalf("from the end on there is %v", keys)
+		}
+		woken := make(chan struct{})
+		go func() {
+			r.Wait(t.Context())
+			close(woken)
+		}()
+		synctest.Wait()
+		select {
+		case <-woken:
+			t.Fatal("woken by nothing")
+		default:
+		}
+		s.unit(2)
+		<-woken
+		if keys := drain(t, r, 10); !slices.Equal(keys, numbers(0, 2)) {
+			t.Errorf("woken for %v", keys)
+		}
+	})
+}
+
+func TestFilterThatTakesNothingAdvances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		s.unit(5)
+		s.unit(5)
+		f := feedsOf(t, s)
+		r := f.Open(start(t, f, From{Kind: FromBegin}), Filter{Ops: []string{"hset"}})
+		defer r.Close()
+		if keys := drain(t, r, 1); keys != nil {
+			t.Errorf("taken: %v", keys)
+		}
+		if at := r.Token().Partitions[0]; at.Seq != s.seq {
+			t.Errorf("the token stands at %d, want %d", at.Seq, s.seq)
+		}
+		r2 := f.Open(start(t, f, From{Kind: FromBegin}), Filter{Ops: []string{"hset"}})
+		defer r2.Close()
+		for range 2 { // the first one finds where the log begins
+			if _, err := r2.Read(t.Context(), Budget{Changes: 3, Bytes: 1 << 20}, func(*Change) bool { return true }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if at := r2.Token().Partitions[0]; at.Effects == 0 && at.Seq == 0 {
+			t.Errorf("a spent budget leaves the token at %+v", at)
+		}
+	})
+}
+
+func TestTrimmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		for range 5 {
+			s.unit(1)
+		}
+		f := feedsOf(t, s)
+		old := start(t, f, From{Kind: FromBegin})
+		if err := s.log.Trim(t.Context(), 4); err != nil {
+			t.Fatal(err)
+		}
+		r := f.Open(old, Filter{})
+		defer r.Close()
+		err := readError(t, r)
+		var trimmed *Trimmed
+		if !errors.As(err, &trimmed) || !errors.Is(err, ErrTrimmed) {
+			t.Fatalf("a token before what is left: %v", err)
+		}
+		if trimmed.First.Seq != 3 || trimmed.Snapshot.Seq != s.seq {
+			t.Errorf("first %d and snapshot %d, want 3 and %d", trimmed.First.Seq, trimmed.Snapshot.Seq, s.seq)
+		}
+		again := f.Open(Token{Partitions: []Position{trimmed.First}}, Filter{})
+		defer again.Close()
+		if keys := drain(t, again, 10); !slices.Equal(keys, numbers(2, 5)) {
+			t.Errorf("from the first on: %v", keys)
+		}
+	})
+}
+
+// readError reads until there is an error.
+func readError(t *testing.T, r *Reader) error {
+	t.Helper()
+	for range 10 {
+		idle, err := r.Read(t.Context(), plenty(), func(*Change) bool { return true })
+		if err != nil {
+			return err
+		}
+		if idle {
+			synctest.Wait()
+		}
+	}
+	t.Fatal("no error")
+	return nil
+}
+
+func TestForeignTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		for range 5 {
+			s.unit(1)
+		}
+		f := feedsOf(t, s)
+		good := f.Open(start(t, f, From{Kind: FromBegin}), Filter{})
+		drain(t, good, 1)
+		at := good.Token().Partitions[0]
+		good.Close()
+		for name, change := range map[string]func(*Position){
+			"another chain":                func(p *Position) { p.Chain++; p.Seq = 3 },
+			"another chain, nobody there":  func(p *Position) { p.Chain++; p.Seq = 0; p.Epoch = 1 },
+			"another life":                 func(p *Position) { p.Incarnation[3]++ },
+			"another life, far ahead":      func(p *Position) { p.Incarnation[3]++; p.Seq = 1 << 40 },
+			"another life's beginning":     func(p *Position) { *p = Position{Position: wal.Position{Incarnation: wal.Incarnation{9}}} },
+			"of a partition that is not 0": func(p *Position) { p.Partition = 1 },
+		} {
+			p := at
+			change(&p)
+			r := f.Open(Token{Partitions: []Position{p}}, Filter{})
+			if err := readError(t, r); !errors.Is(err, ErrForeign) && p.Partition == 0 || p.Partition != 0 && !errors.Is(err, ErrNotHeld) {
+				t.Errorf("%s: %v", name, err)
+			}
+			r.Close()
+		}
+	})
+}
+
+// TestReadBeyondRefounding crosses into another life of the log that began exactly behind what was read.
+func TestReadBeyondRefounding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		s.unit(1)
+		f := feedsOf(t, s)
+		r := f.Open(start(t, f, From{Kind: FromBegin}), Filter{})
+		drain(t, r, 1)
+		token := r.Token()
+		r.Close()
+		behind := s.reached
+		if err := s.log.Refound(t.Context(), s.seq+1); err != nil {
+			t.Fatal(err)
+		}
+		s.header.Incarnation = wal.Incarnation{2}
+		s.epoch()
+		s.unit(1)
+		if token.Partitions[0].Position != behind {
+			t.Fatalf("the reader stands at %+v, not at %+v", token.Partitions[0], behind)
+		}
+		fresh := feedsOf(t, s)
+		r = fresh.Open(token, Filter{})
+		defer r.Close()
+		if keys := drain(t, r, 1); !slices.Equal(keys, numbers(1, 2)) {
+			t.Errorf("behind the refounding: %v", keys)
+		}
+	})
+}
+
+// TestStretchesAreBounded lets readers stand at many places.
+func TestStretchesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		for range 10 {
+			s.put(&s.header, wal.KindData, wholePart, bigBody(stretchKeep/2))
+		}
+		f := feedsOf(t, s)
+		begin := start(t, f, From{Kind: FromBegin})
+		slow := f.Open(begin, Filter{})
+		defer slow.Close()
+		if _, err := slow.Read(t.Context(), plenty(), func(*Change) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for _, st := range f.stretches {
+			st.mu.Lock()
+			if st.ahead() > 2*stretchAhead+stretchKeep/2 {
+				t.Errorf("%d bytes ahead of the only reader", st.ahead())
+			}
+			st.mu.Unlock()
+		}
+		fast := f.Open(begin, Filter{})
+		defer fast.Close()
+		if n := len(drain(t, fast, 1)); n != 10 {
+			t.Fatalf("%d changes, want 10", n)
+		}
+		for _, st := range f.stretches {
+			st.mu.Lock()
+			if st.bytes > stretchKeep+stretchKeep/2+1000 {
+				t.Errorf("a stretch keeps %d bytes", st.bytes)
+			}
+			st.mu.Unlock()
+		}
+		if n := len(drain(t, slow, 1)); n != 10 { // its place is left behind: it gets a stretch of its own
+			t.Errorf("the slow reader got %d changes, want 10", n)
+		}
+	})
+}
+
+func bigBody(size int) []byte {
+	e := wal.Effect{Op: wal.OpSet, Cause: wal.CauseClient, Marks: wal.MarkFirst | wal.MarkLast, Key: []byte("k"), Value: make([]byte, size)}
+	return wal.AppendEffect(nil, &e)
+}
+
+func TestBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		s.unit(1)
+		f := feedsOf(t, s)
+		for i := range mostStretches {
+			at := wal.Position{Seq: wal.Seq(1_000_000 * (i + 1)), Epoch: 1, Incarnation: s.header.Incarnation}
+			if _, err := f.stretchAt(s, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := f.stretchAt(s, wal.Position{}); !errors.Is(err, ErrBusy) {
+			t.Errorf("one more: %v", err)
+		}
+	})
+}
