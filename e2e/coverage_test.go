@@ -12,6 +12,9 @@ func uncompared(command string) string {
 	if command == "cluster" || strings.HasPrefix(command, "cluster|") {
 		return "redis-server refuses them outside a cluster; TestClusterConversation and node/commands compare them within one"
 	}
+	if command == "changes" || strings.HasPrefix(command, "changes|") {
+		return "redis-server does not have them: TestChanges and those named like it hold them"
+	}
 	if slices.Contains(newerData(), command) {
 		return "redis-server 7.0.15 does not have it: tests of node/commands hold it"
 	}

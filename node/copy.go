@@ -95,6 +95,7 @@ func (c *copyOf) live(ctx context.Context) (err error) {
 	}
 	defer func() {
 		c.partition.Store(nil)
+		n.feeds.leavePartition(c.number)
 		err = errors.Join(err, p.Close())
 	}()
 	c.mu.Lock()

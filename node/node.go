@@ -48,6 +48,7 @@ type Node struct {
 	front     *resp.Server
 	engine    commands.Engine
 	base      *engine
+	feeds     *feeds
 	ready     chan struct{}
 	syncs     chan struct{} // a Sync to be done in the background
 	syncing   atomic.Bool
@@ -158,7 +159,8 @@ const applyEvery = 5 * time.Millisecond
 func (n *Node) openFront() {
 	n.base = &engine{node: n}
 	n.engine = n.holder.engine(n.base)
-	c := commands.Config{Engine: n.engine, Settings: n.settings, Version: Version}
+	n.feeds = newFeeds(n)
+	c := commands.Config{Engine: n.engine, Changes: n.feeds, Settings: n.settings, Version: Version}
 	if m, clustered := n.holder.(*members); clustered {
 		c.Cluster = m
 	}
@@ -204,6 +206,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.nats.Run(ctx) })
 	g.Go(func() error { return n.watchDisk(ctx) })
 	g.Go(func() error { return n.backgroundSyncs(ctx) })
+	g.Go(func() error { return n.feeds.run(ctx) })
 	g.Go(func() error { return n.giveUp(ctx, serving) })
 	g.Go(func() error {
 		defer endServing(errNoClients)

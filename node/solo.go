@@ -7,7 +7,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"shiplog/node/commands"
+	"shiplog/node/reply"
 	"shiplog/partitions"
+	"shiplog/partitions/slot"
 	"shiplog/wal/jetstream"
 )
 
@@ -25,6 +27,12 @@ type holder interface {
 	held() []*partitions.Partition
 	// engine returns what the command layer works on.
 	engine(base *engine) commands.Engine
+	// source returns the copy of a partition that is here, or fails with changes.ErrNotHeld; elsewhere answers a client that wants it
+	// nevertheless. partitions is how many there are in all, and slots which slots one has.
+	source(partition int) (*copySource, error)
+	elsewhere(partition int) reply.Reply
+	partitions() int
+	slots(partition int) slot.Range
 	// abandonLog makes the outcome of every append known as unknown.
 	abandonLog()
 	// close closes states and logs after the end of run.

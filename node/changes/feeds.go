@@ -73,6 +73,16 @@ func (f *Feeds) setStart(start func(func(context.Context)) context.CancelFunc) {
 	f.start = start
 }
 
+// Go runs fn on a goroutine until its context ends, which it does with Run or when cancel is called. While Run does not run, nothing does.
+func (f *Feeds) Go(fn func(context.Context)) (cancel context.CancelFunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.start == nil {
+		return func() {}
+	}
+	return f.start(fn)
+}
+
 // sweep ends the stretches that nobody reads.
 func (f *Feeds) sweep() {
 	f.mu.Lock()
@@ -158,7 +168,10 @@ type Trimmed struct {
 	why             error
 }
 
+// Error says what is gone.
 func (t *Trimmed) Error() string { return t.why.Error() }
+
+// Unwrap returns an ErrTrimmed.
 func (t *Trimmed) Unwrap() error { return t.why }
 
 // Start returns the position of a partition at which a reader begins. A token's is returned as it is, unless it is known to be no good. The

@@ -55,7 +55,7 @@ func (f *Filter) Takes(c *Change) bool {
 	if e.Op == wal.OpFlush {
 		return true
 	}
-	return f.takesType(c.Type()) && (f.takesKey(e.Key) || e.Op == wal.OpRename && f.takesKey(e.To))
+	return f.takesType(c.Type()) && (f.TakesKey(e.Key) || e.Op == wal.OpRename && f.TakesKey(e.To))
 }
 
 func (f *Filter) takesType(name string) bool {
@@ -65,7 +65,8 @@ func (f *Filter) takesType(name string) bool {
 	return name == TypeCollection && slices.ContainsFunc(f.Types, func(t string) bool { return t != TypeString })
 }
 
-func (f *Filter) takesKey(key []byte) bool {
+// TakesKey tells whether the filter wants changes of a key.
+func (f *Filter) TakesKey(key []byte) bool {
 	if len(f.Globs) == 0 {
 		return true
 	}

@@ -137,6 +137,17 @@ func (t *Token) Of(partition int) (Position, bool) {
 	return t.Partitions[i], true
 }
 
+// With returns the token with another position of p's partition.
+func (t *Token) With(p Position) Token {
+	changed := Token{All: t.All, Partitions: slices.Clone(t.Partitions)}
+	for i := range changed.Partitions {
+		if changed.Partitions[i].Partition == p.Partition {
+			changed.Partitions[i] = p
+		}
+	}
+	return changed
+}
+
 // Compare returns -1, 0 or 1 as the position is before, at or behind other in the same log.
 func (p *Position) Compare(other *Position) int {
 	return cmp.Or(cmp.Compare(p.Seq, other.Seq), cmp.Compare(p.Effects, other.Effects))

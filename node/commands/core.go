@@ -17,6 +17,7 @@ const RedisVersion = "7.0.15"
 type Config struct {
 	Engine   Engine
 	Cluster  Cluster
+	Changes  ChangeFeeds // nil: there are none
 	Settings Settings
 	Version  string
 }
@@ -27,7 +28,8 @@ type Config struct {
 type Server struct {
 	table    *Table
 	engine   Engine
-	cluster  Cluster // nil on a lone node
+	cluster  Cluster     // nil on a lone node
+	changes  ChangeFeeds // nil: there are none
 	settings Settings
 	version  string
 	runID    string
@@ -49,6 +51,7 @@ func NewServer(c Config) *Server {
 		table:    NewTable(allRows(c.Settings)...),
 		engine:   c.Engine,
 		cluster:  c.Cluster,
+		changes:  c.Changes,
 		settings: c.Settings,
 		version:  c.Version,
 		runID:    newRunID(),

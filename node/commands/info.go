@@ -32,6 +32,7 @@ func sections() []section {
 		{"cluster", true, (*infoText).cluster},
 		{"keyspace", true, (*infoText).keyspace},
 		{"shiplog", true, (*infoText).shiplog},
+		{"changes", true, (*infoText).changes},
 	}
 }
 

@@ -36,7 +36,7 @@ func allRows(settings Settings) [][]Row {
 	return [][]Row{stringRows(maxString), bitmapRows(maxString), hyperLogLogRows(maxSparse), listRows(), setRows(settings.Limits),
 		hashRows(settings.Limits), zsetRows(settings.Limits), geoRows(settings.Limits),
 		streamRows(settings.Limits), keyRows(), sortRows(clustered),
-		transactionRows(), connectionRows(), serverRows(), clusterRows()}
+		transactionRows(), connectionRows(), serverRows(), clusterRows(), changesRows()}
 }
 
 func (t *Table) add(row *Row) {

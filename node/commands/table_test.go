@@ -69,6 +69,16 @@ func ours() map[string]string {
 	return map[string]string{
 		"cluster|create":     "makes a cluster, in the place of ADDSLOTS and REPLICATE on every node",
 		"cluster|partitions": "shows the unit of failover, which Redis does not have",
+
+		"changes":             "Redis has no log that clients can read: what is below it reads it",
+		"changes|group":       "consumers that acknowledge",
+		"changes|help":        "as every container has it",
+		"changes|info":        "what is retained, and who reads how far behind",
+		"changes|positions":   "where the logs begin and end",
+		"changes|read":        "the changes behind a position",
+		"changes|snapshot":    "the keys at a position",
+		"changes|subscribe":   "the changes behind a position, pushed",
+		"changes|unsubscribe": "ends that",
 	}
 }
 

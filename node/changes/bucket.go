@@ -1,0 +1,161 @@
+package changes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+)
+
+// groupBucket is the key-value bucket of JetStream that groups are in.
+const groupBucket = "SHIPLOG_GROUPS"
+
+// bucketWithin is how long one question to the bucket may take: an election, and some.
+const bucketWithin = 5 * time.Second
+
+// Bucket is a Store in JetStream: as durable as the logs, with as many copies. It is made when it is first written to. Its methods
+// are safe from any goroutine.
+type Bucket struct {
+	connect func() (*nats.Conn, error)
+	copies  func() int
+
+	mu sync.Mutex
+	nc *nats.Conn
+	kv natsjs.KeyValue
+}
+
+// NewBucket returns the bucket of the server that connect leads to. copies says how many copies it shall have.
+func NewBucket(connect func() (*nats.Conn, error), copies func() int) *Bucket {
+	return &Bucket{connect: connect, copies: copies}
+}
+
+// Close closes the connection.
+func (b *Bucket) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.nc != nil {
+		b.nc.Close()
+		b.nc, b.kv = nil, nil
+	}
+}
+
+// open returns the bucket, which it makes if create says so; nil when there is none.
+func (b *Bucket) open(ctx context.Context, create bool) (natsjs.KeyValue, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.kv != nil {
+		return b.kv, nil
+	}
+	if b.nc == nil {
+		nc, err := b.connect()
+		if err != nil {
+			return nil, err
+		}
+		b.nc = nc
+	}
+	js, err := natsjs.New(b.nc)
+	if err != nil {
+		return nil, err
+	}
+	kv, err := js.KeyValue(ctx, groupBucket)
+	if errors.Is(err, natsjs.ErrBucketNotFound) {
+		if !create {
+			return nil, nil
+		}
+		if _, err = js.CreateStream(ctx, bucketConfig(b.copies())); err == nil || errors.Is(err, natsjs.ErrStreamNameAlreadyInUse) {
+			kv, err = js.KeyValue(ctx, groupBucket)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the bucket of groups: %w", err)
+	}
+	b.kv = kv
+	return kv, nil
+}
+
+// bucketConfig is that of a bucket, but that reads are answered by the leader only: what was just stored is read.
+func bucketConfig(copies int) natsjs.StreamConfig {
+	return natsjs.StreamConfig{
+		Name: "KV_" + groupBucket, Subjects: []string{"$KV." + groupBucket + ".>"}, Storage: natsjs.FileStorage, Replicas: copies,
+		MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgSize: -1,
+		Discard: natsjs.DiscardNew, DenyDelete: true, AllowRollup: true,
+	}
+}
+
+// Load returns the value of a key.
+func (b *Bucket) Load(ctx context.Context, key string) ([]byte, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, bucketWithin)
+	defer cancel()
+	kv, err := b.open(ctx, false)
+	if err != nil || kv == nil {
+		return nil, 0, err
+	}
+	entry, err := kv.Get(ctx, key)
+	if errors.Is(err, natsjs.ErrKeyNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read %s: %w", key, err)
+	}
+	return entry.Value(), entry.Revision(), nil
+}
+
+// Update stores a value in the place of a revision.
+func (b *Bucket) Update(ctx context.Context, key string, value []byte, revision uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, bucketWithin)
+	defer cancel()
+	kv, err := b.open(ctx, true)
+	if err != nil {
+		return err
+	}
+	if revision == 0 {
+		_, err = kv.Create(ctx, key, value)
+	} else {
+		_, err = kv.Update(ctx, key, value, revision)
+	}
+	var api *natsjs.APIError
+	if errors.Is(err, natsjs.ErrKeyExists) || errors.As(err, &api) &&
+		(api.ErrorCode == natsjs.JSErrCodeStreamWrongLastSequence || api.ErrorCode == natsjs.JSErrCodeStreamWrongLastSequenceConstant) {
+		return fmt.Errorf("%w: %s", ErrConflict, key)
+	}
+	if err != nil {
+		return fmt.Errorf("store %s: %w", key, err)
+	}
+	return nil
+}
+
+// Delete removes a key.
+func (b *Bucket) Delete(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, bucketWithin)
+	defer cancel()
+	kv, err := b.open(ctx, false)
+	if err != nil || kv == nil {
+		return err
+	}
+	if err := kv.Purge(ctx, key); err != nil {
+		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	return nil
+}
+
+// Keys returns all keys.
+func (b *Bucket) Keys(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, bucketWithin)
+	defer cancel()
+	kv, err := b.open(ctx, false)
+	if err != nil || kv == nil {
+		return nil, err
+	}
+	keys, err := kv.Keys(ctx)
+	if errors.Is(err, natsjs.ErrNoKeysFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the groups: %w", err)
+	}
+	return keys, nil
+}

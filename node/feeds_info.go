@@ -1,0 +1,131 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"shiplog/node/changes"
+	"shiplog/node/reply"
+	"shiplog/wal"
+)
+
+// Positions answers for each partition: its number, first and last slot, and the tokens of its log's beginning and end. Of a partition that is
+// not here the tokens are null.
+func (f *feeds) Positions(ctx context.Context) reply.Reply {
+	h := f.node.holder
+	if h.partitions() == 0 {
+		return h.elsewhere(0)
+	}
+	var all []reply.Reply
+	for i := range h.partitions() {
+		slots := h.slots(i)
+		entry := []reply.Reply{
+			reply.BulkString("partition"), reply.Int(int64(i)),
+			reply.BulkString("slots"), reply.Array(reply.Int(int64(slots.First)), reply.Int(int64(slots.Last))),
+		}
+		for _, at := range []struct {
+			name string
+			kind changes.FromKind
+		}{{"first", changes.FromBegin}, {"last", changes.FromEnd}} {
+			token := reply.Null()
+			if p, err := f.read.Start(ctx, i, changes.From{Kind: at.kind}); err == nil {
+				token = reply.BulkString((changes.Token{Partitions: []changes.Position{p}}).String())
+			}
+			entry = append(entry, reply.BulkString(at.name), token)
+		}
+		all = append(all, reply.Map(entry...))
+	}
+	return reply.Array(all...)
+}
+
+// Info answers what is retained and who reads, a line for each fact as INFO has them.
+func (f *feeds) Info(ctx context.Context) reply.Reply {
+	var pairs []reply.Reply
+	for _, line := range append(f.Lines(), f.groupLines(ctx)...) {
+		pairs = append(pairs, reply.BulkString(line[0]), reply.BulkString(line[1]))
+	}
+	return reply.Map(pairs...)
+}
+
+// Lines are the facts that need no asking elsewhere.
+func (f *feeds) Lines() [][2]string {
+	c := f.node.settings.Config()
+	lines := [][2]string{
+		{"change_retention_seconds", fmt.Sprint(int64(c.Log.Retention / time.Second))},
+		{"change_retention_bytes", fmt.Sprint(c.Log.RetentionBytes)},
+	}
+	lines = append(lines, f.retainedLines()...)
+	return append(lines, f.subscriptionLines()...)
+}
+
+// boundsWithin is how long a log is asked for its bounds.
+const boundsWithin = 500 * time.Millisecond
+
+// retainedLines say what the logs that are here hold.
+func (f *feeds) retainedLines() (lines [][2]string) {
+	ctx, stop := context.WithTimeout(context.Background(), boundsWithin)
+	defer stop()
+	for i := range f.node.holder.partitions() {
+		source, err := f.node.holder.source(i)
+		if err != nil {
+			continue
+		}
+		bounds, err := source.log.Bounds(ctx)
+		if err != nil {
+			continue
+		}
+		reached := source.Reached()
+		age := time.Duration(0)
+		if message, err := source.log.Get(ctx, bounds.First); err == nil {
+			if r, err := wal.DecodeRecord(message); err == nil {
+				age = time.Since(r.Time())
+			}
+		}
+		lines = append(lines, [2]string{fmt.Sprintf("change_log_%d", i), fmt.Sprintf("first=%d,last=%d,bytes=%d,oldest_seconds=%d",
+			bounds.First, reached.Seq, bounds.Bytes, int64(max(age, 0)/time.Second))})
+	}
+	return lines
+}
+
+// subscriptionLines say how far behind those are that changes are pushed to.
+func (f *feeds) subscriptionLines() [][2]string {
+	f.mu.Lock()
+	var all []*subscription
+	for _, subscriptions := range f.subscriptions {
+		for _, s := range subscriptions {
+			all = append(all, s)
+		}
+	}
+	open := len(f.snapshots)
+	f.mu.Unlock()
+	slices.SortFunc(all, func(a, b *subscription) int { return cmp.Compare(a.id, b.id) })
+	lines := [][2]string{{"change_subscriptions", fmt.Sprint(len(all))}, {"change_snapshots", fmt.Sprint(open)}}
+	for _, s := range all {
+		if token := s.at.Load(); token != nil {
+			records, behind := f.lag(token)
+			lines = append(lines, [2]string{fmt.Sprintf("change_subscription_%d", s.id),
+				fmt.Sprintf("client=%d,lag_records=%d,lag_ms=%d", s.to.ID(), records, behind.Milliseconds())})
+		}
+	}
+	return lines
+}
+
+// lag returns how far a token is behind what this node knows of the logs: records, and how much older the last one taken is than the last
+// there is.
+func (f *feeds) lag(t *changes.Token) (records uint64, behind time.Duration) {
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		source, err := f.node.holder.source(p.Partition)
+		if err != nil {
+			continue
+		}
+		if reached := source.Reached(); reached.Seq > p.Seq {
+			records += uint64(reached.Seq - p.Seq)
+			behind = max(behind, time.Duration(reached.CommitMS-p.CommitMS)*time.Millisecond)
+		}
+	}
+	return records, behind
+}
