@@ -138,19 +138,27 @@ func appendStream(dst []byte, e *wal.Effect) []byte {
 		}
 		return appendCommand(dst, "XADD", args...)
 	case wal.OpXDel:
+		if e.Command == "XADD" || e.Command == "XTRIM" { // the oldest entry, which was trimmed: XDEL would be remembered as the greatest deleted
+			return appendTrim(dst, e)
+		}
 		return appendCommand(dst, "XDEL", e.Key, e.ID.String())
 	case wal.OpXTrim:
-		next, ok := e.ID.Next()
-		if !ok { // it was the greatest id that there is
-			return appendCommand(dst, "XTRIM", e.Key, "MAXLEN", 0)
-		}
-		return appendCommand(dst, "XTRIM", e.Key, "MINID", next.String())
+		return appendTrim(dst, e)
 	case wal.OpXSetID:
 		s, _ := streamState(e.Head)
 		return appendCommand(dst, "EVAL", setIDScript, 1, e.Key, s.last.String(), strconv.FormatUint(s.added, 10), s.deleted.String())
 	default:
 		return appendGroup(dst, e)
 	}
+}
+
+// appendTrim removes the entries up to an id.
+func appendTrim(dst []byte, e *wal.Effect) []byte {
+	next, ok := e.ID.Next()
+	if !ok { // it was the greatest id that there is
+		return appendCommand(dst, "XTRIM", e.Key, "MAXLEN", 0)
+	}
+	return appendCommand(dst, "XTRIM", e.Key, "MINID", next.String())
 }
 
 func appendGroup(dst []byte, e *wal.Effect) []byte {
