@@ -18,7 +18,7 @@ func TestChangesRebuild(t *testing.T) {
 		t.Run(fmt.Sprintf("RESP%d", proto), func(t *testing.T) {
 			began := time.Now()
 			f := &changeFollower{t: t, target: target, token: "END", model: changeModel{}, seen: map[string]int{}}
-			f.token = do(t, dial(t, form.nodes[0]), "CHANGES", "READ", "ALL", "FROM", "END").Elems[0].Text
+			f.token = do(t, dial(t, form.nodes[0]), "CHANGES", "READ", "0", "FROM", "END").Elems[0].Text
 			do(t, dial(t, target), "FLUSHALL")
 			d := form.begin(t, proto, shapeFiles(t)...)
 			seldom(d)
@@ -58,14 +58,15 @@ func seldom(d *duel) {
 
 // changeFollower keeps copies of a server's keys by reading its changes.
 type changeFollower struct {
-	t      *testing.T
-	target *Node
-	token  string
-	model  changeModel
-	seen   map[string]int // operations
-	count  int
-	rounds int
-	sent   time.Duration
+	t       *testing.T
+	target  *Node
+	token   string
+	model   changeModel
+	seen    map[string]int // operations
+	count   int
+	snapped int
+	rounds  int
+	sent    time.Duration
 }
 
 // catchUp brings the copies up to date and compares them.
@@ -76,6 +77,9 @@ func (f *changeFollower) catchUp(d *duel) {
 		d.restart()
 	}
 	token := f.token
+	if f.rounds%4 == 3 {
+		token = f.bootstrap(dial(f.t, d.nodes[0]))
+	}
 	f.readJSON(dial(f.t, d.nodes[0]))
 	f.model.compare(f.t, dial(f.t, d.nodes[0]))
 	if end := f.pipe(dial(f.t, d.nodes[0]), token); end != f.token {
@@ -84,12 +88,47 @@ func (f *changeFollower) catchUp(d *duel) {
 	d.compareContents(dial(f.t, f.target))
 }
 
+// bootstrap makes the copies anew of snapshots, one in each form, and returns the token of the second: each copy goes on from its own.
+func (f *changeFollower) bootstrap(c *Client) (token string) {
+	f.t.Helper()
+	f.model = changeModel{}
+	f.token = f.snapshot(c, "json", func(items []Value) {
+		for _, item := range items {
+			change := parseShown(f.t, item.Text)
+			f.model.apply(f.t, &change)
+			f.snapped++
+		}
+	})
+	to := dial(f.t, f.target)
+	do(f.t, to, "FLUSHALL")
+	return f.snapshot(c, "resp", func(items []Value) { f.send(to, items) })
+}
+
+// snapshot walks over the keys, and returns the token that they are at. Each step is asked for twice: an answer may get lost.
+func (f *changeFollower) snapshot(c *Client, form string, take func([]Value)) (token string) {
+	f.t.Helper()
+	for cursor := "0"; ; {
+		words := []string{"CHANGES", "SNAPSHOT", "0", cursor, "COUNT", "501", "FORMAT", form}
+		got := do(f.t, c, words...)
+		if again := do(f.t, c, words...); cursor != "0" && again.String() != got.String() {
+			f.t.Errorf("asked twice, a step of a snapshot is %v and %v", got, again)
+		}
+		if token != "" && got.Elems[1].Text != token {
+			f.t.Errorf("a snapshot moves from %s to %s", token, got.Elems[1].Text)
+		}
+		take(got.Elems[2].Elems)
+		if cursor, token = got.Elems[0].Text, got.Elems[1].Text; cursor == "0" {
+			return token
+		}
+	}
+}
+
 // readJSON folds what is new into the model.
 func (f *changeFollower) readJSON(c *Client) {
 	f.t.Helper()
 	var last [2]uint64
 	for {
-		got := do(f.t, c, "CHANGES", "READ", "ALL", "FROM", f.token, "COUNT", "7001")
+		got := do(f.t, c, "CHANGES", "READ", "0", "FROM", f.token, "COUNT", "7001")
 		if f.token = got.Elems[0].Text; len(got.Elems[1].Elems) == 0 {
 			return
 		}
@@ -112,7 +151,7 @@ func (f *changeFollower) pipe(c *Client, token string) string {
 	f.t.Helper()
 	to := dial(f.t, f.target)
 	for {
-		got := do(f.t, c, "CHANGES", "READ", "ALL", "FROM", token, "COUNT", "5003", "FORMAT", "resp")
+		got := do(f.t, c, "CHANGES", "READ", "0", "FROM", token, "COUNT", "5003", "FORMAT", "resp")
 		if token = got.Elems[0].Text; len(got.Elems[1].Elems) == 0 {
 			return token
 		}
@@ -146,7 +185,11 @@ func (f *changeFollower) send(to *Client, items []Value) {
 // report says what was seen, and that it was enough.
 func (f *changeFollower) report(began time.Time) {
 	f.t.Helper()
-	f.t.Logf("%d changes in %d rounds, %v, of which the target took %v: %v", f.count, f.rounds, time.Since(began), f.sent, f.seen)
+	f.t.Logf("%d changes and %d of snapshots in %d rounds, %v, of which the target took %v: %v",
+		f.count, f.snapped, f.rounds, time.Since(began), f.sent, f.seen)
+	if f.snapped == 0 {
+		f.t.Error("there was nothing in the snapshots")
+	}
 	if f.t.Failed() {
 		return
 	}
