@@ -38,6 +38,8 @@ func TestRulesCatch(t *testing.T) {
 		{"group says", undocumented, "x/x.go", "// G says.\nconst (\n\tA = 1\n)", 0},
 		{"mark", leftovers, "x/x.go", "// " + "TO" + "DO: later\nvar a int", 1},
 		{"sleep", lazyTests, "x/x_test.go", "func f() { time.Sleep(1) }", 1},
+		{"sleep in a bubble", lazyTests, "x/x_test.go", "func f() { synctest.Test(t, func() { time.Sleep(1) }) }", 0},
+		{"sleep behind a bubble", lazyTests, "x/x_test.go", "func f() { synctest.Test(t, g); time.Sleep(1) }", 1},
 		{"sleep outside of tests", lazyTests, "x/x.go", "func f() { time.Sleep(1) }", 0},
 		{"sleep end to end", lazyTests, "e2e/x_test.go", "func f() { time.Sleep(1) }", 0},
 		{"skip", lazyTests, "e2e/x_test.go", "func f() { t.Skip() }", 1},

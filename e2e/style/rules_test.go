@@ -235,13 +235,17 @@ func lazyTests(f source) (complaints []string) {
 	if !f.isTest() {
 		return nil
 	}
-	endToEnd := f.dir() == "e2e" || strings.HasPrefix(f.dir(), "e2e/")
+	sleeps := f.dir() == "e2e" || strings.HasPrefix(f.dir(), "e2e/")
+	var bubble ast.Node // of synctest: what sleeps in it takes no time
 	ast.Inspect(f.tree, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && isSelector(call.Fun, "synctest", "Test") {
+			bubble = call
+		}
 		e, ok := n.(*ast.SelectorExpr)
 		if !ok {
 			return true
 		}
-		if isSelector(e, "time", "Sleep") && !endToEnd {
+		if isSelector(e, "time", "Sleep") && !sleeps && (bubble == nil || e.Pos() > bubble.End()) {
 			complaints = append(complaints, f.at(e)+": time.Sleep")
 		}
 		for _, owner := range []string{"t", "b", "tb", "f"} {
