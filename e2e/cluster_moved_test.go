@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mover is a connection to the node that leads a key, and what happens to it when the key's partition goes elsewhere.
+type mover struct {
+	c   *LocalCluster
+	key string
+}
+
+// slot and partition are where the key lies.
+func (m *mover) slot(t *testing.T) int {
+	t.Helper()
+	v, err := m.c.ask("CLUSTER", "KEYSLOT", m.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := v.Int()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(n)
+}
+
+// connect speaks to whoever leads the key.
+func (m *mover) connect(t *testing.T) (conn *Client, addr string) {
+	t.Helper()
+	leader, err := m.c.PrimaryOf(m.slot(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err = Dial(leader.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	conn.Timeout = 10 * time.Second
+	return conn, leader.Addr
+}
+
+// moveTo hands the key's partition over until the node at an address leads it; an empty address is any other node than the one that leads.
+func (m *mover) moveTo(t *testing.T, addr string) (leader string) {
+	t.Helper()
+	partition := fmt.Sprint(m.slot(t) / (16384 / 16))
+	for _, member := range m.c.Members {
+		now, err := m.c.PrimaryOf(m.slot(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if member == now || addr != "" && member.Addr != addr {
+			continue
+		}
+		conn, err := Dial(member.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := conn.Do("CLUSTER", "FAILOVER", "PARTITION", partition)
+		conn.Close()
+		if err != nil || v.Text != "OK" {
+			t.Fatalf("CLUSTER FAILOVER on %s: %v, %v", member.Addr, v, err)
+		}
+		eventually(t, settleWithin, func() error {
+			if now, err := m.c.PrimaryOf(m.slot(t)); err != nil || now != member {
+				return fmt.Errorf("%s does not lead partition %s yet: %w", member.Addr, partition, err)
+			}
+			return nil
+		})
+		return member.Addr
+	}
+	t.Fatalf("nobody else can lead partition %s", partition)
+	return ""
+}
+
+func (c *Client) must(t *testing.T, want string, words ...string) {
+	t.Helper()
+	v, err := c.Do(words...)
+	if err != nil || v.Text != want {
+		t.Fatalf("%v: got %v, %v; want %s", words, v, err, want)
+	}
+}
+
+// TestPartitionLeavesItsClients has a partition leave a node while clients of that node wait in BLPOP, watch a key, and have a transaction
+// queued: whoever waits is sent on, no transaction runs in part, and none runs over what another has written meanwhile.
+func TestPartitionLeavesItsClients(t *testing.T) {
+	c := startLocal(t)
+	moved := func(t *testing.T, v Value, to string) {
+		t.Helper()
+		if words := strings.Fields(v.Text); !v.IsError() || len(words) != 3 || words[0] != "MOVED" || words[2] != to {
+			t.Errorf("got %v, want MOVED ... %s", v, to)
+		}
+	}
+	t.Run("a client that waits is sent on", func(t *testing.T) {
+		m := &mover{c, "{wait}list"}
+		conn, _ := m.connect(t)
+		for _, words := range [][]string{{"BLPOP", m.key, "0"}, {"XREAD", "BLOCK", "0", "STREAMS", "{wait}stream", "$"}, {"BLMOVE", m.key, "{wait}other", "LEFT", "LEFT", "0"}} {
+			if err := conn.Send(words...); err != nil {
+				t.Fatal(err)
+			}
+			to := m.moveTo(t, "")
+			v, err := conn.Read()
+			if err != nil {
+				t.Fatalf("%v: %v", words, err)
+			}
+			moved(t, v, to)
+			conn, _ = m.connect(t)
+		}
+		if err := conn.Send("BLPOP", m.key, "0"); err != nil { // and where it leads, what comes is served
+			t.Fatal(err)
+		}
+		other, _ := m.connect(t)
+		other.must(t, "", "PING", "")
+		if v, err := other.Do("RPUSH", m.key, "x"); err != nil || v.IsError() {
+			t.Fatal(v, err)
+		}
+		if v, err := conn.Read(); err != nil || len(v.Elems) != 2 || v.Elems[1].Text != "x" {
+			t.Errorf("got %v, %v; want the element that was pushed", v, err)
+		}
+	})
+	t.Run("a queued transaction runs nowhere", func(t *testing.T) {
+		m := &mover{c, "{queued}key"}
+		conn, _ := m.connect(t)
+		conn.must(t, "OK", "MULTI")
+		conn.must(t, "QUEUED", "SET", m.key, "1")
+		conn.must(t, "QUEUED", "INCR", "{queued}count")
+		to := m.moveTo(t, "")
+		v, err := conn.Do("EXEC")
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved(t, v, to)
+		conn, _ = m.connect(t)
+		for _, key := range []string{m.key, "{queued}count"} {
+			if v, err := conn.Do("EXISTS", key); err != nil || v.String() != "0" && v.Text != "0" {
+				t.Errorf("EXISTS %s: %v, %v; nothing was run", key, v, err)
+			}
+		}
+	})
+	t.Run("what is watched is not trusted after another has led", func(t *testing.T) {
+		m := &mover{c, "{watched}key"}
+		conn, addr := m.connect(t)
+		conn.must(t, "OK", "SET", m.key, "before")
+		conn.must(t, "OK", "WATCH", m.key)
+		m.moveTo(t, "")
+		other, _ := m.connect(t)
+		other.must(t, "OK", "SET", m.key, "meanwhile")
+		m.moveTo(t, addr)
+		conn.must(t, "OK", "MULTI")
+		conn.must(t, "QUEUED", "SET", m.key, "late")
+		if v, err := conn.Do("EXEC"); err != nil || !v.IsNull() && !strings.HasPrefix(v.Text, "EXECABORT") {
+			t.Errorf("EXEC: %v, %v; want it not to run", v, err)
+		}
+		other, _ = m.connect(t)
+		other.must(t, "meanwhile", "GET", m.key)
+	})
+}
