@@ -129,7 +129,7 @@ func (c *copyOf) membership() *partitions.Membership {
 		rules = lease.Rules(agreed)
 	}
 	return &partitions.Membership{
-		Rules: rules, Clock: c.members.clock, MaxLag: t.ReplicaLag, Keep: c.keep,
+		Rules: rules, Clock: c.members.clock, MaxLag: c.members.maxLag, Keep: c.keep,
 	}
 }
 

@@ -28,11 +28,13 @@ func (n *Node) watchDisk(ctx context.Context) error {
 		if why == nil {
 			why = health
 		}
-		if (why != nil) != refusing {
-			refusing = why != nil
-			for _, p := range n.holder.held() {
+		if why != nil || refusing {
+			for _, p := range n.holder.held() { // each time: a copy of a cluster may have been opened since
 				p.Refuse(why)
 			}
+		}
+		if (why != nil) != refusing {
+			refusing = why != nil
 			if refusing {
 				n.log.Error("writes are refused", "reason", why)
 			} else {

@@ -34,6 +34,7 @@ type members struct {
 	up      chan struct{} // closed when clients may come
 	leaving atomic.Bool
 	rate    rate
+	vouched vouchers // used by hear only
 
 	mu      sync.Mutex
 	copies  map[int]*copyOf
@@ -84,6 +85,7 @@ func (m *members) open() error {
 		return err
 	}
 	m.routes = n.clusterConfig(known).Routes
+	m.vouched = vouchers{every: c.Times.Heartbeat}
 	m.agent = cluster.New(cluster.Config{
 		Connect: n.nats.Connect, Self: m.self, Leads: n.nats.LeadsMeta, Report: m.report, Settings: m.settings(),
 		Copies: int(min(c.Copies, 3)), Steer: m.steer, OnMap: m.follow, OnReport: m.hear,
@@ -267,6 +269,7 @@ func tagOf(partition int) string { return "p" + strconv.Itoa(partition) }
 // hear takes a heartbeat. The agent calls it.
 func (m *members) hear(r coordinator.Report) {
 	routing := m.routing.Load()
+	vouches := m.vouched.hear(r.Node.ID, m.clock(), m.maxLag()) && m.hearsMost()
 	for i := range r.Partitions {
 		p := &r.Partitions[i]
 		if p.Partition < 0 || p.Partition >= len(routing.leaders) {
@@ -274,7 +277,7 @@ func (m *members) hear(r coordinator.Report) {
 		}
 		if p.Role == coordinator.RolePrimary {
 			routing.leaders[p.Partition].hear(&r.Node, p.Epoch)
-			if c := routing.copies[p.Partition]; c != nil && r.Node.ID != m.self.ID {
+			if c := routing.copies[p.Partition]; vouches && c != nil && routing.leaders[p.Partition].isNow(r.Node.ID, p.Epoch) {
 				c.heardTail(p)
 			}
 		} else {

@@ -88,6 +88,13 @@ func (l *leader) hear(n *coordinator.Node, epoch uint64) {
 	l.change()
 }
 
+// isNow tells whether a node leads in an epoch as far as anybody has said: neither another nor a later epoch is known.
+func (l *leader) isNow(id coordinator.NodeID, epoch uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.node.ID == id && l.named == id && l.epoch == epoch
+}
+
 // notLeading takes the word of a node that it leads no more.
 func (l *leader) notLeading(id coordinator.NodeID, epoch uint64) {
 	l.mu.Lock()

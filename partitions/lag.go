@@ -82,7 +82,7 @@ func (p *Partition) mayShow() error {
 		return p.stopped
 	case role != Replica && role != Promoted:
 		return ErrNotServing
-	case !p.lag.known || p.clock()-p.lag.caught > p.cfg.Cluster.MaxLag:
+	case !p.lag.known || p.clock()-p.lag.caught > p.cfg.Cluster.MaxLag():
 		return ErrLagging
 	}
 	return nil

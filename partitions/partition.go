@@ -160,7 +160,9 @@ func (c *Config) setDefaults() {
 		c.Now = time.Now
 	}
 	if m := c.Cluster; m != nil {
-		setDefault(&m.MaxLag, time.Second)
+		if m.MaxLag == nil {
+			m.MaxLag = func() time.Duration { return time.Second }
+		}
 		if m.Clock == nil {
 			m.Clock = BootClock()
 		}

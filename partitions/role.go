@@ -68,7 +68,7 @@ func (p *Partition) stand(s Standing) {
 type Membership struct {
 	Rules  lease.Rules
 	Clock  func() time.Duration // runs through suspend; nil: the system's
-	MaxLag time.Duration        // a replica that may be further behind answers no reads; 0: 1 second
+	MaxLag func() time.Duration // a replica that may be further behind answers no reads; cheap; nil: 1 second
 	// Keep returns the least sequence that every copy of the partition, also those that are not heard now, has durably in its
 	// state: the log is not trimmed beyond it. nil: this node's own is enough.
 	Keep func() wal.Seq
