@@ -307,8 +307,10 @@ func (f *feeds) failed(err error, partition int) reply.Reply {
 		return reply.Errorf("FOREIGN %v: begin again with a snapshot, or from BEGIN or END", err)
 	case errors.Is(err, changes.ErrBusy):
 		return reply.Errorf("TRYAGAIN %v", err)
-	default:
+	case changes.Definite(err):
 		return reply.Errorf("ERR cannot read the log: %v", err)
+	default: // it has no leader now, or is being closed
+		return reply.Errorf("TRYAGAIN the log does not answer now: %v", err)
 	}
 }
 

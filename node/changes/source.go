@@ -20,6 +20,16 @@ var (
 	ErrBusy = errors.New("too many readers")
 )
 
+// Definite tells whether an error of a reader says that the log itself is not as it should be: trying again is of no use.
+func Definite(err error) bool {
+	for _, fault := range []error{wal.ErrNotRecord, wal.ErrNewer, wal.ErrDamaged, wal.ErrGap, wal.ErrBrokenChain, wal.ErrIncarnation, wal.ErrTooLarge} {
+		if errors.Is(err, fault) {
+			return true
+		}
+	}
+	return false
+}
+
 // Log is what readers need of a wal.Log.
 type Log interface {
 	Bounds(ctx context.Context) (wal.Bounds, error)

@@ -1,0 +1,250 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// TestChangesThroughFailures reads the changes of a cluster while nodes are killed and partitions handed over. Readers ask any node, are killed
+// and begin again at tokens that they have kept. Of what clients were told was written nothing may be missing, everything comes in order,
+// and what comes twice has the same position.
+func TestChangesThroughFailures(t *testing.T) {
+	c := startLocal(t, "--partitions", "4")
+	rng := seeded(t)
+	w := writeNumbers(t, c)
+	readers := make([]*clusterReader, 4)
+	for p := range readers {
+		readers[p] = readCluster(c, p, rng.Uint64())
+	}
+	groups := []*groupWorker{workGroup(t, c, "one", rng.Uint64()), workGroup(t, c, "two", rng.Uint64())}
+	for round := range pick(2, 40) {
+		w.await(t, 300)
+		victim := c.Members[rng.IntN(len(c.Members))]
+		noError(t, c.KillMember(victim))
+		w.await(t, 300)
+		noError(t, c.Restart(victim))
+		eventually(t, settleWithin, c.Check)
+		c.handOver(t, round%4)
+		w.await(t, 100)
+	}
+	acked := w.stop()
+	seen := make(map[string][]int)
+	for _, r := range readers {
+		r.finish(t)
+		r.check(t, seen)
+	}
+	total := 0
+	for key, numbers := range acked {
+		total += len(numbers)
+		if missing := lacking(numbers, seen[key]); len(missing) > 0 {
+			t.Errorf("%s: %v were acknowledged, and are in no change", key, missing)
+		}
+	}
+	finishGroups(t, groups, acked)
+	t.Logf("%d acknowledged writes; readers were killed %d times", total, readers[0].killed+readers[1].killed+readers[2].killed+readers[3].killed)
+}
+
+// lacking returns the numbers that are not among others, which are sorted.
+func lacking(numbers, others []int) (missing []int) {
+	for _, n := range numbers {
+		if _, found := slices.BinarySearch(others, n); !found {
+			missing = append(missing, n)
+		}
+	}
+	return missing
+}
+
+// numberWriter sets keys to rising numbers, each key on a goroutine of its own, and keeps those that were acknowledged.
+type numberWriter struct {
+	client *redis.ClusterClient
+	end    context.CancelFunc
+	done   sync.WaitGroup
+
+	mu    sync.Mutex
+	acked map[string][]int
+	count int
+}
+
+func writeNumbers(t *testing.T, c *LocalCluster) *numberWriter {
+	ctx, end := context.WithCancel(context.Background())
+	w := &numberWriter{client: redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs(), MaxRedirects: 20}), end: end, acked: map[string][]int{}}
+	for i := range 12 {
+		key := fmt.Sprintf("number:%d", i)
+		w.done.Go(func() { w.write(ctx, key) })
+	}
+	t.Cleanup(func() {
+		end()
+		w.done.Wait()
+		_ = w.client.Close()
+	})
+	return w
+}
+
+func (w *numberWriter) write(ctx context.Context, key string) {
+	for n := 1; ctx.Err() == nil; n++ {
+		if w.client.Set(ctx, key, n, 0).Err() != nil {
+			continue // it may have been done, and may not
+		}
+		w.mu.Lock()
+		w.acked[key] = append(w.acked[key], n)
+		w.count++
+		w.mu.Unlock()
+	}
+}
+
+// await waits until n more writes are acknowledged.
+func (w *numberWriter) await(t *testing.T, n int) {
+	t.Helper()
+	count := func() int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.count
+	}
+	goal := count() + n
+	eventually(t, 30*time.Second, func() error {
+		if now := count(); now < goal {
+			return fmt.Errorf("%d writes, want %d", now, goal)
+		}
+		return nil
+	})
+}
+
+// stop ends the writing and returns what was acknowledged.
+func (w *numberWriter) stop() map[string][]int {
+	w.end()
+	w.done.Wait()
+	return w.acked
+}
+
+// clusterReader reads the changes of one partition, from any node that answers.
+type clusterReader struct {
+	cluster   *LocalCluster
+	partition string
+	rng       *rand.Rand
+	draining  chan struct{} // closed when nothing more is written
+	done      sync.WaitGroup
+	conn      *Client
+
+	changes []string
+	token   string
+	kept    string // a token of earlier
+	killed  int
+	err     error
+}
+
+func readCluster(c *LocalCluster, partition int, seed uint64) *clusterReader {
+	r := &clusterReader{cluster: c, partition: strconv.Itoa(partition), rng: rand.New(rand.NewPCG(seed, 1)), draining: make(chan struct{}), token: "BEGIN", kept: "BEGIN"}
+	r.done.Go(r.run)
+	return r
+}
+
+// run reads until nothing more comes after the writing has ended, or something is wrong.
+func (r *clusterReader) run() {
+	for r.err == nil {
+		draining := false
+		select {
+		case <-r.draining:
+			draining = true
+		default:
+		}
+		n, err := r.read()
+		switch {
+		case err == nil && n == 0 && draining:
+			return
+		case err != nil || r.rng.IntN(20) == 0:
+			r.leave()
+		}
+		if r.rng.IntN(30) == 0 { // as if it had been killed, and had kept a token of earlier
+			r.killed++
+			r.token = r.kept
+		}
+		if r.rng.IntN(8) == 0 {
+			r.kept = r.token
+		}
+	}
+}
+
+func (r *clusterReader) leave() {
+	if r.conn != nil {
+		r.conn.Close()
+	}
+	r.conn = nil
+}
+
+// read reads once.
+func (r *clusterReader) read() (n int, err error) {
+	if r.conn == nil {
+		members := r.cluster.Members
+		if r.conn, err = DialTimeout(members[r.rng.IntN(len(members))].Addr, 20*time.Second); err != nil {
+			return 0, err
+		}
+	}
+	v, err := r.conn.Do("CHANGES", "READ", r.partition, "FROM", r.token, "COUNT", strconv.Itoa(1+r.rng.IntN(60)), "BLOCK", "300")
+	if err != nil {
+		return 0, err
+	}
+	if v.IsError() {
+		if !temporary(v.Text) {
+			r.err = fmt.Errorf("partition %s: %s", r.partition, v.Text)
+		}
+		return 0, fmt.Errorf("%s", v.Text)
+	}
+	r.token = v.Elems[0].Text
+	for _, item := range v.Elems[1].Elems {
+		r.changes = append(r.changes, item.Text)
+	}
+	return len(v.Elems[1].Elems), nil
+}
+
+// temporary tells whether an answer says that others are to be asked, or the same later.
+func temporary(text string) bool {
+	word, _, _ := strings.Cut(text, " ")
+	return slices.Contains([]string{"MOVED", "TRYAGAIN", "CLUSTERDOWN", "LOADING"}, word)
+}
+
+func (r *clusterReader) finish(t *testing.T) {
+	t.Helper()
+	close(r.draining)
+	r.done.Wait()
+	r.leave()
+	noError(t, r.err)
+}
+
+// check looks at everything that was read, in the order in which it came, and adds the numbers of each key to seen.
+func (r *clusterReader) check(t *testing.T, seen map[string][]int) {
+	t.Helper()
+	type position struct {
+		sequence uint64
+		index    int
+	}
+	var newest position
+	known := make(map[position]string)
+	for _, text := range r.changes {
+		c := parseShown(t, text)
+		at := position{c.Sequence, c.Index}
+		if before, twice := known[at]; twice {
+			if before != text {
+				t.Fatalf("two changes at %v:\n%s\n%s", at, before, text)
+			}
+			continue
+		}
+		if at.sequence < newest.sequence || at.sequence == newest.sequence && at.index < newest.index {
+			t.Fatalf("partition %s: %v comes for the first time behind %v", r.partition, at, newest)
+		}
+		newest, known[at] = at, text
+		n, err := strconv.Atoi(c.bytes["value"])
+		if numbers := seen[c.bytes["key"]]; err != nil || len(numbers) > 0 && n < numbers[len(numbers)-1] { // the client may have sent one twice
+			t.Fatalf("%v behind %v: %s", n, numbers[len(numbers)-1], text)
+		}
+		seen[c.bytes["key"]] = append(seen[c.bytes["key"]], n)
+	}
+}
