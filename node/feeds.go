@@ -109,21 +109,20 @@ func (f *feeds) Read(ctx context.Context, ask *commands.ChangeAsk, wait bool) re
 	goal := f.reached(&token)
 	catching, stop := context.WithTimeout(ctx, catchUp)
 	defer stop()
-	for {
-		items, idle, err := f.items(ctx, r, ask.Format, countOf(ask))
+	for got := newBatch(ask.Format, countOf(ask)); ; {
+		idle, err := f.add(ctx, r, got)
 		now := r.Token()
-		switch {
-		case err != nil:
+		behind := !goal.passed(&now) && catching.Err() == nil
+		switch some := len(got.items) > 0; {
+		case err != nil && !some:
 			return f.failedAt(err, &now)
-		case len(items) > 0, ctx.Err() != nil, !wait && (!idle || goal.passed(&now) || catching.Err() != nil):
-			return reply.Array(reply.BulkString(now.String()), reply.Array(items...))
+		case err != nil, got.full(), ctx.Err() != nil, !idle && (some || !wait), !behind && (some || !wait):
+			return reply.Array(reply.BulkString(now.String()), reply.Array(got.items...))
 		case !idle:
-			continue
-		}
-		if wait {
-			r.Wait(ctx)
-		} else {
+		case behind:
 			r.Wait(catching)
+		default:
+			r.Wait(ctx)
 		}
 	}
 }
@@ -219,26 +218,37 @@ func (f *feeds) missing(partition int) *reply.Reply {
 	return nil
 }
 
-// items reads up to count changes in a form.
-func (f *feeds) items(ctx context.Context, r *changes.Reader, format string, count int) (items []reply.Reply, idle bool, err error) {
-	size, budget := 0, changes.Budget{Changes: scanAtOnce, Bytes: scanBytes}
-	add := func(item []byte) bool {
-		items = append(items, reply.Bulk(item))
-		size += len(item)
-		return len(items) < count && size < mostBytes
-	}
-	if format == "binary" {
-		idle, err = r.ReadBodies(ctx, budget, func(_ int, b *changes.Body) (more bool) {
-			for _, message := range b.Messages {
-				more = add(message)
+// batch is changes in a form, up to a number and a size.
+type batch struct {
+	format string
+	most   int
+	items  []reply.Reply
+	size   int
+}
+
+func newBatch(format string, most int) *batch { return &batch{format: format, most: most} }
+
+func (b *batch) full() bool { return len(b.items) >= b.most || b.size >= mostBytes }
+
+func (b *batch) add(item []byte) (more bool) {
+	b.items = append(b.items, reply.Bulk(item))
+	b.size += len(item)
+	return !b.full()
+}
+
+// add reads what is there into a batch that is not full. idle tells that there was nothing.
+func (f *feeds) add(ctx context.Context, r *changes.Reader, b *batch) (idle bool, err error) {
+	budget := changes.Budget{Changes: scanAtOnce, Bytes: scanBytes}
+	if b.format == "binary" {
+		return r.ReadBodies(ctx, budget, func(_ int, body *changes.Body) (more bool) {
+			for _, message := range body.Messages {
+				more = b.add(message)
 			}
 			return more
 		})
-		return items, idle, err
 	}
-	write := f.form(format)
-	idle, err = r.Read(ctx, budget, func(c *changes.Change) bool { return add(write(c)) })
-	return items, idle, err
+	write := f.form(b.format)
+	return r.Read(ctx, budget, func(c *changes.Change) bool { return b.add(write(c)) })
 }
 
 // form returns what writes changes in a form.

@@ -105,7 +105,7 @@ func (f *feeds) give(ctx context.Context, g *changes.Group, turn changes.Turn, a
 		reader := f.read.Open(from, filter)
 		defer reader.Close()
 		var err error
-		if items, err = f.some(ctx, reader, g.Format, countOf(&ask.ChangeAsk)); err != nil {
+		if items, err = f.some(ctx, reader, g.Format, countOf(&ask.ChangeAsk)); err != nil && len(items) == 0 {
 			at := reader.Token()
 			word := f.failedAt(err, &at)
 			failed = &word
@@ -129,13 +129,15 @@ func (f *feeds) some(ctx context.Context, r *changes.Reader, format string, coun
 	goal := f.reached(&now)
 	ctx, stop := context.WithTimeout(ctx, catchUp)
 	defer stop()
-	for {
-		items, idle, err := f.items(ctx, r, format, count)
+	for got := newBatch(format, count); ; {
+		idle, err := f.add(ctx, r, got)
 		now = r.Token()
-		if err != nil || len(items) > 0 || goal.passed(&now) || !idle || ctx.Err() != nil {
-			return items, err
+		switch {
+		case err != nil, got.full(), goal.passed(&now), ctx.Err() != nil, !idle && len(got.items) == 0:
+			return got.items, err
+		case idle:
+			r.Wait(ctx)
 		}
-		r.Wait(ctx)
 	}
 }
 

@@ -100,15 +100,16 @@ func (s *subscription) run(ctx context.Context) {
 		if !s.awaitRoom(ctx) {
 			return
 		}
-		items, idle, err := s.feeds.items(ctx, s.reader, s.ask.Format, countOf(s.ask))
+		got := newBatch(s.ask.Format, countOf(s.ask))
+		idle, err := s.feeds.add(ctx, s.reader, got)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			s.end(err)
 			return
-		case len(items) > 0 || s.pending && time.Since(s.told) >= checkpointEvery:
-			s.push(items)
+		case len(got.items) > 0 || s.pending && time.Since(s.told) >= checkpointEvery:
+			s.push(got.items)
 		default:
 			s.pending = s.pending || !idle
 		}
