@@ -15,12 +15,14 @@ const handshakeWithin = 5 * time.Second
 
 // Connect returns a new connection that may do everything in the account of the logs. It reconnects for
 // ever, also over Restart; the caller closes it.
-func (s *Server) Connect() (*nats.Conn, error) {
+func (s *Server) Connect() (*nats.Conn, error) { return s.connect(s.user, s.password) }
+
+func (s *Server) connect(user, password string) (*nats.Conn, error) {
 	s.entering.RLock()
 	defer s.entering.RUnlock()
 	nc, err := nats.Connect("",
 		nats.InProcessServer(door{s}),
-		nats.UserInfo(s.user, s.password),
+		nats.UserInfo(user, password),
 		nats.Name("shiplog"),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(50*time.Millisecond),

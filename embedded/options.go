@@ -16,8 +16,8 @@ server_name: %q
 max_payload: %d
 jetstream: { max_memory_store: 256MB, max_file_store: 1048576GB, sync_interval: %q }
 accounts: {
-  SYSTEM: { users: [ { user: system, password: %q } ] }
-  LOGS: { jetstream: enabled, users: [ { user: %q, password: %q } ] }
+  SYSTEM: { users: [ { user: system, password: %q } ], %s }
+  LOGS: { jetstream: enabled, users: [ { user: %q, password: %q } ] }%s
 }
 system_account: SYSTEM
 `
@@ -26,7 +26,7 @@ system_account: SYSTEM
 const logsAccount = "LOGS"
 
 // options returns what to start the server with: nothing is caught or printed, and a lone server does not
-// listen.
+// listen but for readers of changes.
 func (s *Server) options() (*server.Options, error) {
 	interval, err := s.cfg.Sync.interval()
 	if bug("default-sync") {
@@ -42,7 +42,11 @@ func (s *Server) options() (*server.Options, error) {
 		return nil, err
 	}
 	options := &server.Options{}
-	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, s.system, s.user, s.password)
+	var account, mappings string
+	if s.cfg.Changes != nil {
+		account, mappings = s.cfg.Changes.account(s.user+"-changes", s.password)
+	}
+	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, s.system, mappings, s.user, s.password, account)
 	if err := options.ProcessConfigString(text); err != nil {
 		return nil, fmt.Errorf("its configuration: %w", err)
 	}
@@ -51,6 +55,9 @@ func (s *Server) options() (*server.Options, error) {
 	options.NoSigs, options.NoLog = true, true
 	if s.cluster != nil {
 		s.cluster.join(options)
+	}
+	if s.cfg.Changes != nil {
+		s.cfg.Changes.listen(options)
 	}
 	return options, nil
 }

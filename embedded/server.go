@@ -3,7 +3,8 @@
 //
 // It promises that nobody but this process can reach a lone node's server: no listener is opened, and
 // the credentials are random and never leave the package (I12); that nobody reaches a server of a cluster but this
-// process and who knows the cluster's secret; that a server which was asked to fsync
+// process and who knows the cluster's secret; that who is let in to read changes, when that is asked for, can do nothing else
+// (Changes); that a server which was asked to fsync
 // every message does so, or does not start; and that a server that gave up for want of disk space comes
 // back by itself, with the connections that were handed out. It never looks at what the streams hold.
 package embedded
@@ -58,6 +59,7 @@ type Config struct {
 	// Cluster makes the server one of a cluster; nil: it is alone. A directory belongs to one kind for ever:
 	// started as the other, the server would drop its streams.
 	Cluster *Cluster
+	Changes *Changes // lets others read a stream of changes; nil: nobody is let in
 }
 
 // Server is the NATS server of this process. Its methods may be called from several goroutines. The
@@ -97,6 +99,11 @@ func Open(cfg Config) (*Server, error) {
 
 // enter takes cfg.Cluster and sets the timers of elections, which must be done before a server runs.
 func (s *Server) enter() error {
+	if s.cfg.Changes != nil {
+		if err := s.cfg.Changes.check(); err != nil {
+			return err
+		}
+	}
 	if s.cfg.Cluster == nil {
 		return nil
 	}
@@ -120,6 +127,11 @@ func (s *Server) enter() error {
 func (s *Server) start() (*server.Server, error) {
 	if s.cluster != nil {
 		if err := errors.Join(s.cluster.listenable(), s.unlearn()); err != nil {
+			return nil, err
+		}
+	}
+	if s.cfg.Changes != nil {
+		if err := s.cfg.Changes.listenable(); err != nil {
 			return nil, err
 		}
 	}
