@@ -78,7 +78,7 @@ var tested = map[string]may{
 	"shipper":       {ours: []string{"wal/waltest"}},
 	"node":          {ours: []string{"wal/waltest"}},
 	"cmd/shiplog":   {ours: []string{"wal/waltest"}},
-	"node/changes":  {ours: []string{"wal/waltest"}},
+	"node/changes":  {ours: []string{"wal/waltest", "embedded"}}, // projectors beside each other on a real stream
 	"node/cluster":  {ours: []string{"embedded"}},
 	// the simulation of coordinator, lease and fence
 	"partitions/coordinator": {ours: []string{"wal", "wal/waltest", "partitions/lease"}},

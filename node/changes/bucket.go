@@ -11,8 +11,11 @@ import (
 	natsjs "github.com/nats-io/nats.go/jetstream"
 )
 
-// groupBucket is the key-value bucket of JetStream that groups are in.
-const groupBucket = "SHIPLOG_GROUPS"
+// The key-value buckets of JetStream that groups, and the checkpoints of projectors, are in.
+const (
+	groupBucket      = "SHIPLOG_GROUPS"
+	checkpointBucket = "SHIPLOG_CHECKPOINTS"
+)
 
 // bucketWithin is how long one question to the bucket may take: an election, and some.
 const bucketWithin = 5 * time.Second
@@ -20,6 +23,7 @@ const bucketWithin = 5 * time.Second
 // Bucket is a Store in JetStream: as durable as the logs, with as many copies. It is made when it is first written to. Its methods
 // are safe from any goroutine.
 type Bucket struct {
+	name    string
 	connect func() (*nats.Conn, error)
 	copies  func() int
 
@@ -28,9 +32,14 @@ type Bucket struct {
 	kv natsjs.KeyValue
 }
 
-// NewBucket returns the bucket of the server that connect leads to. copies says how many copies it shall have.
+// NewBucket returns the bucket of groups in the server that connect leads to. copies says how many copies it shall have.
 func NewBucket(connect func() (*nats.Conn, error), copies func() int) *Bucket {
-	return &Bucket{connect: connect, copies: copies}
+	return &Bucket{name: groupBucket, connect: connect, copies: copies}
+}
+
+// NewCheckpointBucket is NewBucket for the checkpoints of projectors.
+func NewCheckpointBucket(connect func() (*nats.Conn, error), copies func() int) *Bucket {
+	return &Bucket{name: checkpointBucket, connect: connect, copies: copies}
 }
 
 // Close closes the connection.
@@ -61,26 +70,26 @@ func (b *Bucket) open(ctx context.Context, create bool) (natsjs.KeyValue, error)
 	if err != nil {
 		return nil, err
 	}
-	kv, err := js.KeyValue(ctx, groupBucket)
+	kv, err := js.KeyValue(ctx, b.name)
 	if errors.Is(err, natsjs.ErrBucketNotFound) {
 		if !create {
 			return nil, nil
 		}
-		if _, err = js.CreateStream(ctx, bucketConfig(b.copies())); err == nil || errors.Is(err, natsjs.ErrStreamNameAlreadyInUse) {
-			kv, err = js.KeyValue(ctx, groupBucket)
+		if _, err = js.CreateStream(ctx, bucketConfig(b.name, b.copies())); err == nil || errors.Is(err, natsjs.ErrStreamNameAlreadyInUse) {
+			kv, err = js.KeyValue(ctx, b.name)
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the bucket of groups: %w", err)
+		return nil, fmt.Errorf("open the bucket %s: %w", b.name, err)
 	}
 	b.kv = kv
 	return kv, nil
 }
 
 // bucketConfig is that of a bucket, but that reads are answered by the leader only: what was just stored is read.
-func bucketConfig(copies int) natsjs.StreamConfig {
+func bucketConfig(name string, copies int) natsjs.StreamConfig {
 	return natsjs.StreamConfig{
-		Name: "KV_" + groupBucket, Subjects: []string{"$KV." + groupBucket + ".>"}, Storage: natsjs.FileStorage, Replicas: copies,
+		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"}, Storage: natsjs.FileStorage, Replicas: copies,
 		MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgSize: -1,
 		Discard: natsjs.DiscardNew, DenyDelete: true, AllowRollup: true,
 	}

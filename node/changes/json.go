@@ -16,6 +16,15 @@ const jsonVersion = 1
 
 // AppendJSON appends a change as one JSON object (FORMAT.md), without a line's end. What the operation does not have is left out.
 func AppendJSON(dst []byte, c *Change) []byte {
+	dst = appendPlace(dst, c)
+	if c.Effect.Op != wal.OpFlush {
+		dst = appendText(dst, "key", c.Effect.Key)
+	}
+	return append(appendFacts(dst, &c.Effect), '}')
+}
+
+// appendPlace begins the object: the members that say what was done when and where, but not to which key.
+func appendPlace(dst []byte, c *Change) []byte {
 	e := &c.Effect
 	dst = append(dst, `{"v":1,"partition":`...)
 	dst = strconv.AppendInt(dst, int64(c.Partition), 10)
@@ -47,10 +56,7 @@ func AppendJSON(dst []byte, c *Change) []byte {
 			dst = append(append(append(dst, `,"`...), mark.name...), `":true`...)
 		}
 	}
-	if e.Op != wal.OpFlush {
-		dst = appendText(dst, "key", e.Key)
-	}
-	return append(appendFacts(dst, e), '}')
+	return dst
 }
 
 // appendFacts appends the members that only some operations have.
