@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -337,5 +339,24 @@ func TestChangesAreChecked(t *testing.T) {
 			t.Errorf("got %v, want %q at once", err, want)
 		}
 		cancel()
+	}
+}
+
+// A stream that is being made is no reason to restart the server; one that is lost is.
+func TestMakingAStreamIsNoSickness(t *testing.T) {
+	s := openForReaders(t)
+	folder := filepath.Join(s.cfg.Dir, "jetstream", "LOGS", "streams", "NEW")
+	if err := os.MkdirAll(folder, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Healthy(); err != nil {
+		t.Errorf("while a stream is made: %v", err)
+	}
+	before := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(folder, before, before); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Healthy(); !errors.Is(err, ErrUnhealthy) {
+		t.Errorf("with a stream that is lost: %v", err)
 	}
 }

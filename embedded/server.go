@@ -192,7 +192,7 @@ func (s *Server) Healthy() error {
 	if !current.JetStreamEnabled() {
 		return fmt.Errorf("%w: JetStream is disabled", ErrUnhealthy)
 	}
-	if why := sick(current, s.cfg.Cluster != nil); why != "" {
+	if why := s.sick(current); why != "" {
 		return fmt.Errorf("%w: %s", ErrUnhealthy, why)
 	}
 	return nil

@@ -1,7 +1,11 @@
 package embedded
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -87,31 +91,46 @@ func (s *Server) Peers() []Peer {
 }
 
 // sick returns what keeps the server from storing, or nothing. A server of a cluster that waits for a leader, or
-// catches up with one, is not sick: a restart would only make it wait longer.
-func sick(current *server.Server, clustered bool) string {
-	if !clustered {
-		return diagnosis(func() string { return current.Healthz(nil).Error })
-	}
-	for _, e := range current.Healthz(&server.HealthzOptions{Details: true}).Errors {
-		if strings.Contains(e.Error, "write error") || strings.Contains(e.Error, "apply error") {
-			return e.Error
+// catches up with one, is not sick: a restart would only make it wait longer. Nor is a lone one that makes a stream.
+func (s *Server) sick(current *server.Server) string {
+	ask := func() []server.HealthzError { return current.Healthz(&server.HealthzOptions{Details: true}).Errors }
+	return diagnosis(ask, func(e *server.HealthzError) bool {
+		if s.cfg.Cluster != nil && !strings.Contains(e.Error, "write error") && !strings.Contains(e.Error, "apply error") {
+			return true
 		}
-	}
-	return ""
+		return e.Type == server.HealthzErrorStream && s.making(e)
+	})
 }
 
-// diagnosis asks until the answer is about storing, and returns it. The server's answer begins with a look at its listeners that must be
-// over within a millisecond, or else it is "not ready" and no word about storing follows: so a busy machine makes a sound server look sick,
-// and a restart would make it worse. A server that has started is ready until it is stopped, which does not need asking (check, server).
-func diagnosis(ask func() string) string {
+// diagnosis asks until the answer is about storing, and returns the first complaint that is not harmless. The server's answer begins with a
+// look at its listeners that must be over within a millisecond, or else it is "not ready" and no word about storing follows: so a busy
+// machine makes a sound server look sick, and a restart would make it worse. A server that has started is ready until it is
+// stopped, which does not need asking (check, server).
+func diagnosis(ask func() []server.HealthzError, harmless func(*server.HealthzError) bool) string {
 	const patience = 3
 	for range patience {
-		if text := ask(); !strings.HasPrefix(text, notReady) {
-			return text
+		complaints := ask()
+		if slices.ContainsFunc(complaints, func(e server.HealthzError) bool { return e.Type == server.HealthzErrorConn }) {
+			continue
 		}
+		for i := range complaints {
+			if !harmless(&complaints[i]) {
+				return complaints[i].Error
+			}
+		}
+		return ""
 	}
 	return ""
 }
 
-// notReady is how the server's answer begins when it ends with the look at its listeners.
-const notReady = "failed to be ready for connections"
+// makingWithin is how long a stream's folder may be there before the server knows the stream.
+const makingWithin = 10 * time.Second
+
+// making tells whether a stream that is called not recovered is one that is being made: its folder is there first.
+func (s *Server) making(e *server.HealthzError) bool {
+	if !strings.HasSuffix(e.Error, "could not be recovered") {
+		return false
+	}
+	info, err := os.Stat(filepath.Join(s.cfg.Dir, "jetstream", e.Account, "streams", e.Stream))
+	return err == nil && time.Since(info.ModTime()) < makingWithin
+}
