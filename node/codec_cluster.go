@@ -95,6 +95,21 @@ func addresses(field func(c *Config) *[]string) codec {
 	}
 }
 
+// words are any number of words.
+func words(field func(c *Config) *[]string) codec {
+	return codec{
+		parse: func(c *Config, words []string) error {
+			if len(words) == 1 && words[0] == "" {
+				words = nil
+			}
+			*field(c) = slices.Clone(words)
+			return nil
+		},
+		show: func(c *Config) string { return strings.Join(*field(c), " ") },
+		file: func(c *Config) []string { return *field(c) },
+	}
+}
+
 // label is a word that other nodes and people read: letters, digits, '.', '_' and '-', at most 64 of them; empty
 // for none.
 func label(field func(c *Config) *string) codec {

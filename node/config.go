@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -25,6 +26,7 @@ type Config struct {
 	State   State
 	Server  Server
 	Cluster Cluster
+	Changes Changes
 	Types   keyspace.Limits
 }
 
@@ -193,7 +195,7 @@ func Load(args []string) (*Config, error) {
 	if err := c.apply(statements); err != nil {
 		return nil, err
 	}
-	if err := c.readSecret(); err != nil {
+	if err := errors.Join(c.readSecret(), c.readChangesPassword()); err != nil {
 		return nil, err
 	}
 	if err := c.check(); err != nil {
@@ -259,6 +261,9 @@ func (c *Config) check() error {
 		if !bind.IP().IsLoopback() && c.Access.Password == "" {
 			return refusal(fmt.Sprintf("listening on %s needs a password: set requirepass, or bind only to loopback addresses", bind.Host))
 		}
+	}
+	if err := c.checkChanges(); err != nil {
+		return err
 	}
 	return c.checkCluster()
 }

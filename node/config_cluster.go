@@ -24,7 +24,6 @@ type Cluster struct {
 	Enabled      bool
 	Name         string // what people call the node; empty: the node's identity makes one
 	Port         int64  // between nodes; 0: BusPort says which
-	NATSPort     int64  // for clients of change streams; 0: none
 	Join         []string
 	Auth         string // as it was given: the secret, or file:PATH
 	Secret       string // what all nodes know; at least 16 characters when Enabled
@@ -124,7 +123,7 @@ func (c *Config) checkCluster() error {
 		return refusal("port 0 leaves open which port other nodes connect to: set port or cluster-port")
 	case c.BusPort() > 65535:
 		return refusal(fmt.Sprintf("port %d + %d is no port for other nodes to connect to: set cluster-port", c.Net.Port, busOffset))
-	case c.BusPort() == c.Net.Port || k.NATSPort != 0 && (k.NATSPort == c.Net.Port || k.NATSPort == c.BusPort()):
+	case c.BusPort() == c.Net.Port || c.Changes.Port != 0 && c.Changes.Port == c.BusPort():
 		return refusal("port, cluster-port and nats-port must differ")
 	case announced.Host == "":
 		return refusal("listening on every address leaves open where others find this node: set cluster-announce-ip")

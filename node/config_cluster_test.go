@@ -90,7 +90,7 @@ func TestClusterRefuses(t *testing.T) {
 		{"+ --port 0", "port 0 leaves open which port other nodes connect to: set port or cluster-port"},
 		{"+ --port 60000", "port 60000 + 10000 is no port for other nodes to connect to: set cluster-port"},
 		{"+ --port 7000 --cluster-port 7000", "port, cluster-port and nats-port must differ"},
-		{"+ --port 7000 --nats-port 17000", "port, cluster-port and nats-port must differ"},
+		{"+ --port 7000 --nats-port 17000 --changes-stream yes", "port, cluster-port and nats-port must differ"},
 		{"+ --bind * --requirepass x", "listening on every address leaves open where others find this node: set cluster-announce-ip"},
 		{"+ --expect 2", "2 nodes cannot hold 3 copies of each partition: expect more nodes, or set replicas to less, or " +
 			"allow-fewer-replicas yes; with fewer than 3 copies the loss of one node stops its partitions until it is back"},

@@ -29,6 +29,7 @@ const (
 	stateName  = "state"
 	mapName    = "cluster.json"
 	modeName   = "mode"
+	readerName = "changes.nats"
 )
 
 // Mode says what a data directory was made for. JetStream's files of a lone node are of no use to a cluster, and it would delete
@@ -49,6 +50,7 @@ const (
 //	mode                solo or cluster; absent: solo
 //	log/                JetStream's files: the log
 //	state/PARTITION/    Pebble's files: the state
+//	changes.nats        the URL with which NATS clients read changes, when the node has made their password
 //	cluster.json        the newest cluster map that the node has seen, if it is in a cluster
 type DataDir struct {
 	Path   string

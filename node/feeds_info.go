@@ -58,6 +58,9 @@ func (f *feeds) Lines() [][2]string {
 		{"change_retention_bytes", fmt.Sprint(c.Log.RetentionBytes)},
 	}
 	lines = append(lines, f.retainedLines()...)
+	if f.node.projected != nil {
+		lines = append(lines, f.node.projected.lines()...)
+	}
 	return append(lines, f.subscriptionLines()...)
 }
 

@@ -49,6 +49,7 @@ type Node struct {
 	engine    commands.Engine
 	base      *engine
 	feeds     *feeds
+	projected *projection
 	ready     chan struct{}
 	syncs     chan struct{} // a Sync to be done in the background
 	syncing   atomic.Bool
@@ -94,6 +95,9 @@ func (n *Node) openNATS() (err error) {
 			return err
 		}
 		c.Cluster = n.clusterConfig(known)
+	}
+	if c.Changes, err = n.changesAccount(); err != nil {
+		return err
 	}
 	n.nats, err = embedded.Open(c)
 	return err
@@ -160,6 +164,9 @@ func (n *Node) openFront() {
 	n.base = &engine{node: n}
 	n.engine = n.holder.engine(n.base)
 	n.feeds = newFeeds(n)
+	if n.cfg.Changes.Stream {
+		n.projected = newProjection(n)
+	}
 	c := commands.Config{Engine: n.engine, Changes: n.feeds, Settings: n.settings, Version: Version}
 	if m, clustered := n.holder.(*members); clustered {
 		c.Cluster = m
@@ -207,6 +214,9 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.watchDisk(ctx) })
 	g.Go(func() error { return n.backgroundSyncs(ctx) })
 	g.Go(func() error { return n.feeds.run(ctx) })
+	if n.projected != nil {
+		g.Go(func() error { return n.projected.run(ctx) })
+	}
 	g.Go(func() error { return n.giveUp(ctx, serving) })
 	g.Go(func() error {
 		defer endServing(errNoClients)

@@ -61,6 +61,13 @@ func announce(w io.Writer, c *node.Config) {
 	fmt.Fprintln(w, mode(c))
 	fmt.Fprintf(w, "durability: appendfsync %s, %s\n", c.Log.Sync, c.Log.Sync.Promise())
 	fmt.Fprintf(w, "data directory: %s\n", c.Server.Dir)
+	if c.Changes.Port != 0 {
+		fmt.Fprintf(w, "changes for NATS clients: stream CHANGES at nats://%s@%s", c.Changes.User, c.ChangesAddr())
+		if file := c.ChangesFile(); file != "" {
+			fmt.Fprintf(w, "; the URL with the password is in %s", file)
+		}
+		fmt.Fprintln(w)
+	}
 }
 
 // mode says what kind of node c describes.

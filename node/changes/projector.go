@@ -48,6 +48,7 @@ const (
 	projectScan     = 100_000 // changes looked at for a batch
 	checkpointAfter = 5 * time.Second
 	projectAgain    = 200 * time.Millisecond
+	tellAfter       = 3 * time.Second // a leader that is elected, a stream that is made, are no news
 )
 
 // Projector publishes the changes of one partition into an Outlet, each exactly once, in order. It goes on where the Outlet's newest message
@@ -60,7 +61,8 @@ type Projector struct {
 	published atomic.Uint64
 	failure   atomic.Pointer[error]
 
-	told   string // the newest failure that operators were told of; Run's own
+	since  time.Time // it fails; Run's own, as what follows
+	told   string    // the newest failure that operators were told of
 	toldAt time.Time
 }
 
@@ -100,9 +102,14 @@ func (p *Projector) Run(ctx context.Context) {
 	}
 }
 
-// fail notes why nothing is published, and tells it if that is news.
+// fail notes why nothing is published, and tells it when it lasts and is news.
 func (p *Projector) fail(err error) {
-	p.failure.Store(&err)
+	if p.failure.Swap(&err) == nil {
+		p.since = time.Now()
+	}
+	if time.Since(p.since) < tellAfter {
+		return
+	}
 	if text := err.Error(); text != p.told || time.Since(p.toldAt) > time.Minute {
 		p.told, p.toldAt = text, time.Now()
 		p.cfg.Event("changes are not published", err)
