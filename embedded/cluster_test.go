@@ -474,7 +474,7 @@ func TestSecretsKeepApart(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&text, nil))
 	one := join(t, "n0", func(c *Config) { c.Logger = logger })
 	other := join(t, "n1", func(c *Config) {
-		c.Logger, c.Cluster.Secret, c.Cluster.Routes = logger, "another", addresses(one)
+		c.Logger, c.Cluster.Secret, c.Cluster.Routes = logger, "not the same secret", addresses(one)
 	})
 	if err := one.SetRoutes(addresses(one, other)); err != nil {
 		t.Fatal(err)
@@ -483,7 +483,7 @@ func TestSecretsKeepApart(t *testing.T) {
 	if n := one.running(t).NumRoutes() + other.running(t).NumRoutes(); n != 0 {
 		t.Errorf("%d routes", n)
 	}
-	for _, secret := range []string{testSecret, "another", one.cluster.routePassword(), other.cluster.routePassword(), one.password} {
+	for _, secret := range []string{testSecret, "not the same secret", one.cluster.routePassword(), other.cluster.routePassword(), one.password} {
 		if strings.Contains(text.String(), secret) {
 			t.Errorf("the log names a secret: %s", text.String())
 		}
