@@ -35,6 +35,7 @@ type members struct {
 	leaving atomic.Bool
 	rate    rate
 	vouched vouchers // used by hear only
+	idle    bool     // used by follow only: it holds nothing, and operators know
 
 	mu      sync.Mutex
 	copies  map[int]*copyOf
@@ -230,6 +231,10 @@ func (m *members) follow(next *coordinator.Map) {
 			tags = append(tags, tagOf(i))
 		}
 	}
+	if len(tags) == 0 && !m.idle {
+		m.node.log.Warn("this node holds no partition: copies stay with the nodes that the cluster was created with; it sends clients to them")
+	}
+	m.idle = len(tags) == 0
 	for _, c := range m.take(next) {
 		c.follow(next)
 	}

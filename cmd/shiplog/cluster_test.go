@@ -441,6 +441,25 @@ func TestParseCluster(t *testing.T) {
 	}
 }
 
+// TestFindIsNotGuessing holds that a name that two nodes have means neither of them.
+func TestFindIsNotGuessing(t *testing.T) {
+	v := &clusterView{Nodes: []nodeView{
+		{ID: "aa1", Name: "db", Address: "h:1"}, {ID: "aa2", Name: "db", Address: "h:2"}, {ID: "b3", Name: "other", Address: "h:2"}, {ID: "c4", Name: "aa1"},
+	}}
+	for who, want := range map[string]string{
+		"aa1": "aa1", "b": "b3", "other": "b3", "h:1": "aa1",
+		"db":  `2 nodes are called "db": give the identity of one, or how it begins; shiplog cluster nodes lists them`,
+		"h:2": `2 nodes are called "h:2": give the identity of one, or how it begins; shiplog cluster nodes lists them`,
+		"aa":  `the identities of 2 nodes begin with "aa"`,
+		"x":   `no node is called "x"; shiplog cluster nodes lists them`,
+	} {
+		n, err := v.find(who)
+		if got := n.ID; err == nil && got != want || err != nil && err.Error() != want {
+			t.Errorf("%s: got %q, %v; want %s", who, got, err, want)
+		}
+	}
+}
+
 func TestDialable(t *testing.T) {
 	for addr, want := range map[string]string{"127.0.0.1:1": "127.0.0.1:1", "::1:7000": "[::1]:7000", "[::1]:7000": "[::1]:7000", "h:1": "h:1"} {
 		if got := dialable(addr); got != want {

@@ -168,22 +168,28 @@ func (v *clusterView) exists() bool {
 
 // find returns the node that people call who: its address, its name, or how its identity begins.
 func (v *clusterView) find(who string) (nodeView, error) {
-	var found []nodeView
+	var called, begin []nodeView
 	for _, n := range v.Nodes {
-		if n.Address == who || n.Name == who {
+		switch {
+		case n.ID == who:
 			return n, nil
-		}
-		if strings.HasPrefix(n.ID, who) {
-			found = append(found, n)
+		case n.Address == who || n.Name == who:
+			called = append(called, n)
+		case strings.HasPrefix(n.ID, who):
+			begin = append(begin, n)
 		}
 	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
+	switch {
+	case len(called) == 1:
+		return called[0], nil
+	case len(called) > 1: // a name given twice, or a node with a new directory at an old address
+		return nodeView{}, fmt.Errorf("%d nodes are called %q: give the identity of one, or how it begins; shiplog cluster nodes lists them", len(called), who)
+	case len(begin) == 1:
+		return begin[0], nil
+	case len(begin) == 0:
 		return nodeView{}, fmt.Errorf("no node is called %q; shiplog cluster nodes lists them", who)
 	}
-	return nodeView{}, fmt.Errorf("the identities of %d nodes begin with %q", len(found), who)
+	return nodeView{}, fmt.Errorf("the identities of %d nodes begin with %q", len(begin), who)
 }
 
 // partition returns the partition of a number.
