@@ -84,43 +84,47 @@ func (c *Client) must(t *testing.T, want string, words ...string) {
 	}
 }
 
+func isMoved(t *testing.T, v Value, to string) {
+	t.Helper()
+	if words := strings.Fields(v.Text); !v.IsError() || len(words) != 3 || words[0] != "MOVED" || words[2] != to {
+		t.Errorf("got %v, want MOVED ... %s", v, to)
+	}
+}
+
+// waitsAndIsSentOn has clients wait in blocking commands until their partition leaves; and then in vain no more.
+func waitsAndIsSentOn(t *testing.T, c *LocalCluster) {
+	m := &mover{c, "{wait}list"}
+	conn, _ := m.connect(t)
+	for _, words := range [][]string{{"BLPOP", m.key, "0"}, {"XREAD", "BLOCK", "0", "STREAMS", "{wait}stream", "$"}, {"BLMOVE", m.key, "{wait}other", "LEFT", "LEFT", "0"}} {
+		if err := conn.Send(words...); err != nil {
+			t.Fatal(err)
+		}
+		to := m.moveTo(t, "")
+		v, err := conn.Read()
+		if err != nil {
+			t.Fatalf("%v: %v", words, err)
+		}
+		isMoved(t, v, to)
+		conn, _ = m.connect(t)
+	}
+	if err := conn.Send("BLPOP", m.key, "0"); err != nil { // and where it leads, what comes is served
+		t.Fatal(err)
+	}
+	other, _ := m.connect(t)
+	other.must(t, "", "PING", "")
+	if v, err := other.Do("RPUSH", m.key, "x"); err != nil || v.IsError() {
+		t.Fatal(v, err)
+	}
+	if v, err := conn.Read(); err != nil || len(v.Elems) != 2 || v.Elems[1].Text != "x" {
+		t.Errorf("got %v, %v; want the element that was pushed", v, err)
+	}
+}
+
 // TestPartitionLeavesItsClients has a partition leave a node while clients of that node wait in BLPOP, watch a key, and have a transaction
 // queued: whoever waits is sent on, no transaction runs in part, and none runs over what another has written meanwhile.
 func TestPartitionLeavesItsClients(t *testing.T) {
 	c := startLocal(t)
-	moved := func(t *testing.T, v Value, to string) {
-		t.Helper()
-		if words := strings.Fields(v.Text); !v.IsError() || len(words) != 3 || words[0] != "MOVED" || words[2] != to {
-			t.Errorf("got %v, want MOVED ... %s", v, to)
-		}
-	}
-	t.Run("a client that waits is sent on", func(t *testing.T) {
-		m := &mover{c, "{wait}list"}
-		conn, _ := m.connect(t)
-		for _, words := range [][]string{{"BLPOP", m.key, "0"}, {"XREAD", "BLOCK", "0", "STREAMS", "{wait}stream", "$"}, {"BLMOVE", m.key, "{wait}other", "LEFT", "LEFT", "0"}} {
-			if err := conn.Send(words...); err != nil {
-				t.Fatal(err)
-			}
-			to := m.moveTo(t, "")
-			v, err := conn.Read()
-			if err != nil {
-				t.Fatalf("%v: %v", words, err)
-			}
-			moved(t, v, to)
-			conn, _ = m.connect(t)
-		}
-		if err := conn.Send("BLPOP", m.key, "0"); err != nil { // and where it leads, what comes is served
-			t.Fatal(err)
-		}
-		other, _ := m.connect(t)
-		other.must(t, "", "PING", "")
-		if v, err := other.Do("RPUSH", m.key, "x"); err != nil || v.IsError() {
-			t.Fatal(v, err)
-		}
-		if v, err := conn.Read(); err != nil || len(v.Elems) != 2 || v.Elems[1].Text != "x" {
-			t.Errorf("got %v, %v; want the element that was pushed", v, err)
-		}
-	})
+	t.Run("a client that waits is sent on", func(t *testing.T) { waitsAndIsSentOn(t, c) })
 	t.Run("a queued transaction runs nowhere", func(t *testing.T) {
 		m := &mover{c, "{queued}key"}
 		conn, _ := m.connect(t)
@@ -132,7 +136,7 @@ func TestPartitionLeavesItsClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		moved(t, v, to)
+		isMoved(t, v, to)
 		conn, _ = m.connect(t)
 		for _, key := range []string{m.key, "{queued}count"} {
 			if v, err := conn.Do("EXISTS", key); err != nil || v.String() != "0" && v.Text != "0" {
