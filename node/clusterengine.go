@@ -323,7 +323,7 @@ func (e *clusterEngine) SyncLog(ctx context.Context, _ uint64, replicas int) (lo
 	goals := make(map[int]uint64)
 	for _, c := range e.members.all() {
 		if p := c.partition.Load(); p != nil && p.Standing().Role == partitions.Primary {
-			goals[c.number] = uint64(p.Brief().Tail)
+			goals[c.number] = uint64(p.Tail())
 		}
 	}
 	tick := time.NewTicker(e.node.cfg.Cluster.Times.Heartbeat / 4)

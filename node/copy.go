@@ -27,6 +27,8 @@ type copyOf struct {
 	reading   replicaView                          // and while it does not
 	rate      rate
 	done      chan struct{} // closed when run has returned
+	leadsLog  atomic.Bool   // this node leads the partition's stream; look keeps it
+	holdsLog  atomic.Bool   // and holds all of it
 
 	mu  sync.Mutex
 	log *jetstream.Log
@@ -224,10 +226,17 @@ func (c *copyOf) abandonLog() {
 	}
 }
 
+// look asks the log's server how this node's copy of the stream is. It may wait for a disk.
+func (c *copyOf) look() {
+	name := jetstream.StreamName(c.number)
+	c.leadsLog.Store(c.members.node.nats.LeadsStream(name))
+	c.holdsLog.Store(c.members.node.nats.HoldsAll(name))
+}
+
 // report is what the heartbeat says of this copy, and how many commands it has run.
 func (c *copyOf) report() (coordinator.PartitionReport, uint64) {
 	r := coordinator.PartitionReport{Partition: c.number, Role: coordinator.RoleReplica}
-	r.LogBehind = !c.members.node.nats.HoldsAll(jetstream.StreamName(c.number))
+	r.LogBehind = !c.holdsLog.Load()
 	p := c.partition.Load()
 	if p == nil {
 		c.mu.Lock()
@@ -245,7 +254,7 @@ func (c *copyOf) report() (coordinator.PartitionReport, uint64) {
 	r.Role, r.Term, r.Epoch = roleOf(b.Standing.Role), b.Naming.Term, uint64(b.Standing.Epoch)
 	r.Applied, r.Durable, r.Tail, r.Stuck = uint64(b.Applied), uint64(b.Durable), uint64(b.Tail), b.Stuck
 	r.Keys, r.Load = b.Keys, c.rate.of(b.Commands)
-	r.StreamLeader = c.members.node.nats.LeadsStream(jetstream.StreamName(c.number))
+	r.StreamLeader = c.leadsLog.Load()
 	if b.Why != nil {
 		r.Why = b.Why.Error()
 	}

@@ -34,6 +34,10 @@ type members struct {
 	up      chan struct{} // closed when clients may come
 	leaving atomic.Bool
 	rate    rate
+
+	free        atomic.Uint64 // bytes of the disk; look keeps it, and the next
+	coordinates atomic.Bool
+
 	vouched vouchers // used by hear only
 	idle    bool     // used by follow only: it holds nothing, and operators know
 
@@ -130,6 +134,7 @@ func (m *members) run(ctx, serving context.Context, g *errgroup.Group) {
 		defer stop()
 		return m.agent.Run(background)
 	})
+	g.Go(func() error { return m.look(serving) })
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.start = func(c *copyOf) {
@@ -301,15 +306,32 @@ func (m *members) steer(ctx context.Context, partition int, to coordinator.Node)
 	return jetstream.StepDown(ctx, nc, partition, to.Server)
 }
 
-// report is this node's heartbeat.
-func (m *members) report() coordinator.Report {
-	free, err := diskFree(m.node.dir.Path)
-	if err != nil {
-		free = 0
+// look keeps what heartbeats say of the log's server and of the disk, which may wait for a disk: the server holds its locks while it forces
+// records to it, and a heartbeat must not come late for that.
+func (m *members) look(ctx context.Context) error {
+	tick := time.NewTicker(m.node.cfg.Cluster.Times.Heartbeat)
+	defer tick.Stop()
+	for {
+		if free, err := diskFree(m.node.dir.Path); err == nil {
+			m.free.Store(uint64(free))
+		}
+		m.coordinates.Store(m.node.nats.LeadsMeta())
+		for _, c := range m.all() {
+			c.look()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
 	}
+}
+
+// report is this node's heartbeat. It waits for nobody.
+func (m *members) report() coordinator.Report {
 	r := coordinator.Report{
-		Node: m.self, Run: m.node.commands.RunID(), Leaving: m.leaving.Load(), FreeDisk: uint64(free),
-		Coordinates: m.node.nats.LeadsMeta(),
+		Node: m.self, Run: m.node.commands.RunID(), Leaving: m.leaving.Load(), FreeDisk: m.free.Load(),
+		Coordinates: m.coordinates.Load(),
 	}
 	if known := m.agent.Map(); known != nil {
 		r.Map, r.Cluster = known.Version, known.Cluster

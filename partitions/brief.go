@@ -19,14 +19,49 @@ type Brief struct {
 	Lag      time.Duration
 	LagKnown bool
 	Why      error // it stopped
+
+	at time.Time
 }
 
-// Brief returns how the partition is, in short.
+// How often, and with which pauses, Brief asks for the lock.
+const (
+	briefTries = 5
+	briefPause = time.Millisecond
+)
+
+// Brief returns how the partition is, in short. It does not wait for the lock for longer than a few milliseconds: a node that is busy, or whose
+// disk is slow, is not to be taken for dead. Then it is as it was, but for the standing, and Stuck counts since then.
 func (p *Partition) Brief() Brief {
+	for try := range briefTries {
+		if p.mu.TryLock() {
+			defer p.mu.Unlock()
+			b := p.brief()
+			p.briefed.Store(&b)
+			return b
+		}
+		if try+1 < briefTries {
+			time.Sleep(briefPause)
+		}
+	}
+	b := Brief{Standing: p.standing.Load()}
+	if last := p.briefed.Load(); last != nil {
+		standing := b.Standing
+		b = *last
+		b.Standing, b.Stuck = standing, b.Stuck+p.cfg.Now().Sub(b.at)
+	}
+	return b
+}
+
+// Tail returns the sequence of the newest record known, as Brief's. It waits for the lock.
+func (p *Partition) Tail() wal.Seq {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.tail.Seq
+}
+
+func (p *Partition) brief() Brief {
 	b := Brief{
-		Standing: p.standing.Load(), Naming: p.naming, Applied: p.atPebble, Durable: p.durable, Tail: p.tail.Seq,
+		at: p.cfg.Now(), Standing: p.standing.Load(), Naming: p.naming, Applied: p.atPebble, Durable: p.durable, Tail: p.tail.Seq,
 		Keys: p.store.View(p.now()).Len(), Commands: p.commands, LagKnown: p.lag.known, Why: p.stopped,
 	}
 	if p.lag.known {

@@ -1,6 +1,7 @@
 package partitions
 
 import (
+	"runtime"
 	"time"
 
 	"shiplog/partitions/keyspace"
@@ -33,11 +34,20 @@ func (l *lag) apply(applied wal.Seq) {
 	}
 }
 
-// HeardTail tells a replica that the primary's log ended at tail a moment ago.
+// hearTries is how often HeardTail asks for the lock.
+const hearTries = 20
+
+// HeardTail tells a replica that the primary's log ended at tail a moment ago. It does not wait: whoever hears for all partitions must not
+// be held up by one that is busy, and will hear again.
 func (p *Partition) HeardTail(tail wal.Seq) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lag.hear(tail, p.follows.Seq, p.clock())
+	for range hearTries {
+		if p.mu.TryLock() {
+			defer p.mu.Unlock()
+			p.lag.hear(tail, p.follows.Seq, p.clock())
+			return
+		}
+		runtime.Gosched()
+	}
 }
 
 // Lag returns how old what a replica shows may be, and whether that is known.

@@ -74,6 +74,7 @@ type Partition struct {
 	deadlines   chan struct{} // a key has got a deadline while resting
 	keepExpired atomic.Bool   // SetActiveExpire(false)
 	standing    atomic.Pointer[Standing]
+	briefed     atomic.Pointer[Brief]
 	turns       turns
 
 	mu   sync.Mutex
