@@ -38,7 +38,7 @@ func standingOf(l *Local) (s standing, err error) {
 		return s, err
 	}
 	for _, p := range v.Elems {
-		s.primaries += fmt.Sprintf("%s epoch %s, ", fieldOf(fieldOf(p, "primary"), "id").Text, fieldOf(p, "epoch"))
+		s.primaries += fmt.Sprintf("%.6s epoch %v, ", fieldOf(fieldOf(p, "primary"), "id").Text, fieldOf(p, "epoch"))
 	}
 	if s.coordinator, err = access.infoField(first, "cluster", "shiplog_coordinator"); err != nil {
 		return s, err
@@ -48,7 +48,7 @@ func standingOf(l *Local) (s standing, err error) {
 		if err != nil {
 			return s, err
 		}
-		s.logs += leader + ", "
+		s.logs += fmt.Sprintf("%.6s, ", leader)
 	}
 	return s, nil
 }
@@ -102,7 +102,7 @@ func TestNoElectionUnderFullLoad(t *testing.T) {
 	}
 	t.Logf("%v under full load; at last %s", time.Since(begin).Round(time.Second), last)
 	if fmt.Sprint(before) != fmt.Sprint(after) {
-		t.Errorf("without any failure\n%v\nbecame\n%v", before, after)
+		t.Errorf("without any failure\n%+v\nbecame\n%+v", before, after)
 	}
 }
 
