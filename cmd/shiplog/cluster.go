@@ -19,6 +19,7 @@ const anyNode = "127.0.0.1:7000"
 // it again after every.
 type operator struct {
 	out    io.Writer
+	quiet  bool // programs read what is printed: not what is waited for
 	access access
 	every  time.Duration
 	limit  time.Duration
@@ -58,7 +59,7 @@ func clusterCommand(args []string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cluster %s: %w: %w", args[0], err, errUsage)
 	}
-	o := &operator{out: stdout, every: 200 * time.Millisecond, limit: time.Minute}
+	o := &operator{out: stdout, quiet: c.json, every: 200 * time.Millisecond, limit: time.Minute}
 	if o.access, err = c.access(); err != nil {
 		return err
 	}
@@ -88,6 +89,7 @@ func parseCluster(task string, args []string) (c clusterOptions, err error) {
 		flags.IntVar(&c.replicas, "replicas", 0, "")
 	case "failover":
 		flags.StringVar(&c.to, "to", "", "")
+		flags.BoolVar(&c.json, "json", false, "")
 	default:
 		flags.BoolVar(&c.json, "json", false, "")
 	}
@@ -162,7 +164,7 @@ func (o *operator) await(ready func() error) error {
 		if err == nil {
 			return nil
 		}
-		if text := err.Error(); text != last {
+		if text := err.Error(); text != last && !o.quiet {
 			last = text
 			fmt.Fprintln(o.out, "waiting:", text)
 		}

@@ -163,7 +163,11 @@ func (o *operator) failover(c clusterOptions) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.out, "partition %d is led by %s, %d ms after it was asked for\n", c.partition, heir.Address, time.Since(began).Milliseconds())
+	took := time.Since(began).Milliseconds()
+	if c.json {
+		return printJSON(o.out, map[string]any{"partition": c.partition, "primary": heir.ID, "address": heir.Address, "milliseconds": took})
+	}
+	fmt.Fprintf(o.out, "partition %d is led by %s, %d ms after it was asked for\n", c.partition, heir.Address, took)
 	return nil
 }
 

@@ -344,6 +344,24 @@ func TestClusterFailover(t *testing.T) {
 	}
 }
 
+// TestFailoverJSON holds that a program that asks for a failover reads one JSON value and nothing else, also when something was waited for.
+func TestFailoverJSON(t *testing.T) {
+	town := wholeTown(t)
+	town.onTold = func(int, string) {
+		copies := town.partitions[0]
+		copies[0], copies[1] = copies[1], copies[0]
+	}
+	out, err := town.asks(t, "failover", "0", "--to", "node-1", "--json")
+	var got struct {
+		Partition        int
+		Primary, Address string
+		Milliseconds     *int64
+	}
+	if e := json.Unmarshal([]byte(out), &got); err != nil || e != nil || got.Partition != 0 || got.Primary != fakeID(1) || got.Address != "B" || got.Milliseconds == nil {
+		t.Errorf("%v, %v: %s", err, e, out)
+	}
+}
+
 // TestFailoverWithoutReplica waits for a replica, and gives up when none comes.
 func TestFailoverWithoutReplica(t *testing.T) {
 	town := wholeTown(t)

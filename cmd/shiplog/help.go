@@ -42,7 +42,7 @@ Exit code: 0 after a stop, 1 when it could not start, when every node ended by i
 
 const usageCluster = `shiplog cluster create HOST:PORT ... [--partitions N] [--replicas N]
 shiplog cluster info | nodes | partitions | check [HOST:PORT] [--json]
-shiplog cluster failover PARTITION [--to NODE] [HOST:PORT]
+shiplog cluster failover PARTITION [--to NODE] [HOST:PORT] [--json]
 
 create makes a cluster of nodes that were started with cluster-enabled yes and without expect. The others ask the node at
 HOST:PORT (127.0.0.1:7000). All take --password P or --password-file FILE when the nodes have a password.
