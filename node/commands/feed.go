@@ -61,6 +61,54 @@ func (f *memberFeed) Next(dst []reply.Reply, most int) ([]reply.Reply, bool, err
 	return dst, f.left > 0, nil
 }
 
+// fedEntries is the reply of many entries of a stream: those of a Walk.
+func fedEntries(walk *keyspace.Walk, count int64) reply.Reply {
+	return reply.Fed(reply.KindArray, count, &entryFeed{walkFeed{walk: walk, left: count}})
+}
+
+// entryFeed makes a reply of the entries of a stream.
+type entryFeed struct{ walkFeed }
+
+// Next implements reply.Feed.
+func (f *entryFeed) Next(dst []reply.Reply, most int) ([]reply.Reply, bool, error) {
+	for ; most > 0 && f.left > 0; most-- {
+		name, value, ok := f.walk.Next()
+		if !ok {
+			return dst, false, errShortWalk
+		}
+		f.left--
+		e := keyspace.WalkedEntry(name, value)
+		dst = append(dst, entryReply(&e))
+	}
+	return dst, f.left > 0, nil
+}
+
+// wordsReply is an aggregate of bulk strings that nobody will change. When they are many it is made piece by piece, so that there are
+// never replies of them all, nor all their bytes once more.
+func wordsReply(kind reply.Kind, words [][]byte) reply.Reply {
+	if len(words) < feedFrom {
+		return reply.Reply{Kind: kind, Elems: bulks(words)}
+	}
+	feed := wordFeed(words)
+	return reply.Fed(kind, int64(len(words)), &feed)
+}
+
+// wordFeed makes a reply of words that are there.
+type wordFeed [][]byte
+
+// Next implements reply.Feed.
+func (f *wordFeed) Next(dst []reply.Reply, most int) ([]reply.Reply, bool, error) {
+	n := min(most, len(*f))
+	for _, word := range (*f)[:n] {
+		dst = append(dst, reply.Bulk(word))
+	}
+	*f = (*f)[n:]
+	return dst, len(*f) > 0, nil
+}
+
+// Close implements reply.Feed.
+func (f *wordFeed) Close() error { return nil }
+
 var errShortWalk = errors.New("a collection has fewer elements than it says")
 
 // Next implements reply.Feed.

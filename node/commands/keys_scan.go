@@ -36,14 +36,14 @@ func keyWalkRows() []Row {
 // KEYS pattern
 func keysLike(snap *keyspace.Snapshot, a Args) reply.Reply {
 	matches := pattern(a[1])
-	var found []reply.Reply
+	var found [][]byte
 	snap.Each(func(key []byte, _ keyspace.Value) bool {
 		if matches(key) {
-			found = append(found, reply.Bulk(bytes.Clone(key)))
+			found = append(found, bytes.Clone(key))
 		}
 		return true
 	})
-	return reply.Array(found...)
+	return wordsReply(reply.KindArray, found)
 }
 
 // pattern returns what tells whether a key matches the glob, which is not asked where it matches every key.

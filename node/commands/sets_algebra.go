@@ -103,7 +103,7 @@ func combineSets(do algebra) func(*keyspace.View, Args) reply.Reply {
 		if refusal != nil {
 			return *refusal
 		}
-		return reply.Set(bulks(do.members(sets))...)
+		return wordsReply(reply.KindSet, do.members(sets))
 	}
 }
 

@@ -90,11 +90,11 @@ func srandmember(v *keyspace.View, a Args) reply.Reply {
 	case refusal != nil:
 		return *refusal
 	case len(a) == 2:
-		return oneOrNull(drawn(&s, 1))
+		return oneOrNull(s.Draw(1))
 	case n >= 0:
-		return reply.Array(bulks(s.Sample(n))...)
+		return wordsReply(reply.KindArray, s.Sample(n))
 	default:
-		return reply.Array(bulks(drawn(&s, -n))...)
+		return wordsReply(reply.KindArray, s.Draw(-n))
 	}
 }
 
@@ -116,18 +116,4 @@ func tooMany(n, size int64) *reply.Reply {
 		return refuse(reply.Error("ERR value is out of range"))
 	}
 	return nil
-}
-
-// drawn returns n members, each of them any one.
-func drawn(s *keyspace.Set, n int64) [][]byte {
-	if s.Len() == 0 {
-		return nil
-	}
-	members := make([][]byte, 0, n)
-	for range n {
-		if member := s.Random(); member != nil {
-			members = append(members, member)
-		}
-	}
-	return members
 }

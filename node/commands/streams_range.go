@@ -15,7 +15,7 @@ func streamRangeRows() []Row {
 			Keys:       oneKey("RO access"),
 			History:    []Change{{"6.2.0", "Added exclusive ranges."}},
 			Read: func(v *keyspace.View, a Args) reply.Reply {
-				return xrange(v, a, a[2], a[3], (*keyspace.Stream).Range)
+				return xrange(v, a, false)
 			}},
 		{Name: "xrevrange", Since: "5.0.0", Arity: -4, Flags: FlagReadonly,
 			Summary:    "Return a range of elements in a stream, with IDs matching the specified IDs interval, in reverse order (from greater to smaller IDs) compared to XRANGE",
@@ -24,17 +24,18 @@ func streamRangeRows() []Row {
 			Keys:       oneKey("RO access"),
 			History:    []Change{{"6.2.0", "Added exclusive ranges."}},
 			Read: func(v *keyspace.View, a Args) reply.Reply {
-				return xrange(v, a, a[3], a[2], (*keyspace.Stream).RangeBack)
+				return xrange(v, a, true)
 			}},
 	}
 }
 
-// walk is a way to walk over the entries of a stream between two ids.
-type walk func(s *keyspace.Stream, from, to keyspace.StreamID, fn func(e keyspace.Entry) bool)
-
 // XRANGE key start end [COUNT count]
 // XREVRANGE key end start [COUNT count]
-func xrange(v *keyspace.View, a Args, start, end []byte, each walk) reply.Reply {
+func xrange(v *keyspace.View, a Args, back bool) reply.Reply {
+	start, end, each := a[2], a[3], (*keyspace.Stream).Range
+	if back {
+		start, end, each = a[3], a[2], (*keyspace.Stream).RangeBack
+	}
 	from, refusal := startID(start)
 	if refusal != nil {
 		return *refusal
@@ -55,6 +56,11 @@ func xrange(v *keyspace.View, a Args, start, end []byte, each walk) reply.Reply 
 		return reply.Array()
 	case count == 0:
 		return reply.NullArray()
+	}
+	if s.Len() >= feedFrom && (count < 0 || count >= feedFrom) {
+		if n := s.CountIn(from, to, count); n >= feedFrom {
+			return fedEntries(s.Walk(from, to, back), n)
+		}
 	}
 	var elems []reply.Reply
 	each(&s, from, to, func(e keyspace.Entry) bool {

@@ -77,15 +77,32 @@ func zrange(form zrangeForm) func(*keyspace.View, Args) reply.Reply {
 		if refusal != nil {
 			return *refusal
 		}
-		if r.by == byRank {
-			if span := r.span(&z); z.Len() >= feedFrom {
-				if n := z.Count(span); n >= feedFrom {
-					return fedMembers(z.Walk(span, r.reverse), n, r.scores)
-				}
-			}
+		if z.Len() >= feedFrom && (r.limit < 0 || r.limit >= feedFrom) {
+			return r.long(&z)
 		}
 		return membersReply(r.members(&z), r.scores)
 	}
+}
+
+// long answers a range that may be long. How many members there are between scores or names is counted, which is dear on a replica
+// and beyond memory, only once it is known that they are many.
+func (r *zrangeWords) long(z *keyspace.ZSet) reply.Reply {
+	span := r.span(z)
+	if r.by != byRank {
+		members := z.Members(span, r.reverse, r.offset, feedFrom)
+		if len(members) < feedFrom {
+			return membersReply(members, r.scores)
+		}
+		span = z.Behind(span, r.reverse, r.offset)
+	}
+	n := z.Count(span)
+	if r.limit >= 0 {
+		n = min(n, r.limit)
+	}
+	if n < feedFrom {
+		return membersReply(r.members(z), r.scores)
+	}
+	return fedMembers(z.Walk(span, r.reverse), n, r.scores)
 }
 
 // ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]

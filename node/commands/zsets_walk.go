@@ -69,18 +69,11 @@ func zrandmember(v *keyspace.View, a Args) reply.Reply {
 }
 
 // zsample chooses members: count different ones or, when it is negative, so many of which some may be the same.
-func zsample(z *keyspace.ZSet, count int64) (members []keyspace.ZMember) {
+func zsample(z *keyspace.ZSet, count int64) []keyspace.ZMember {
 	if count >= 0 || !z.There() {
 		return z.Sample(count)
 	}
-	for ; count < 0; count++ {
-		m, ok := z.Random()
-		if !ok {
-			return nil
-		}
-		members = append(members, m)
-	}
-	return members
+	return z.Draw(-count)
 }
 
 // ZSCAN key cursor [MATCH pattern] [COUNT count]

@@ -3,6 +3,7 @@ package keyspace
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -87,4 +88,36 @@ func (v *View) randomMember(h *head) (sub, value []byte) {
 	}
 	one := window[rand.IntN(len(window))]
 	return one.sub, one.value
+}
+
+// drawMembers returns n members of the collection at h, which has size of them, each of them any one, in an order that means nothing. Beyond
+// memory it walks over all members once where that costs less than to look for each.
+func (v *View) drawMembers(h *head, size, n int64) (drawn []pair) {
+	if v.elements(h).whole || n <= size/coldDrawRatio {
+		for int64(len(drawn)) < n {
+			sub, value := v.randomMember(h)
+			if len(sub) < memberPrefix {
+				return nil // a View that probes, or a failure
+			}
+			drawn = append(drawn, pair{sub[memberPrefix:], value})
+		}
+		return drawn
+	}
+	ranks := make([]int64, n)
+	for i := range ranks {
+		ranks[i] = rand.Int64N(size)
+	}
+	slices.Sort(ranks)
+	at := int64(0)
+	v.eachMember(h, func(name, value []byte) bool {
+		for here := (pair{}); len(drawn) < len(ranks) && ranks[len(drawn)] == at; drawn = append(drawn, here) {
+			if here.name == nil {
+				here = pair{clone(name), clone(value)}
+			}
+		}
+		at++
+		return len(drawn) < len(ranks)
+	})
+	rand.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })
+	return drawn
 }

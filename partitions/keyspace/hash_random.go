@@ -46,19 +46,15 @@ func (s *Hash) Draw(n int64, fn func(name, value []byte)) {
 	if s.h == nil || n <= 0 {
 		return
 	}
-	one := func(name, value []byte) bool {
-		fn(name, value)
-		n--
-		return n > 0
-	}
 	if !s.timed.someOver(s.v.now) {
-		s.draw(one)
+		for _, p := range s.v.drawMembers(s.h, s.top.count, n) {
+			fn(p.name, p.value)
+		}
 		return
 	}
-	all := s.pairs()
-	for more := len(all) > 0; more; {
+	for all := s.pairs(); len(all) > 0 && n > 0; n-- {
 		p := all[rand.IntN(len(all))]
-		more = one(p.name, p.value)
+		fn(p.name, p.value)
 	}
 }
 

@@ -1,6 +1,7 @@
 package keyspace
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -244,6 +245,43 @@ func TestSampleIsFair(t *testing.T) {
 				t.Errorf("member %d was in %d of %d samples of %d, want about %d", i, got, rounds, n, want)
 			}
 		}
+	}
+}
+
+// TestDrawBeyondMemory draws more members than it would be worth looking for one by one, of a set in memory and of one that is not: each
+// member about equally often, and all of them at last.
+func TestDrawBeyondMemory(t *testing.T) {
+	const members, draws = 40, 40_000
+	for _, limit := range []int64{1 << 20, 0} {
+		r := newRig(t, vfs.NewMem())
+		r.store.hot.limit = limit
+		r.unit(func(tx *Tx) bool {
+			s, _ := tx.WriteSet([]byte("set"))
+			for i := range members {
+				s.Add(fmt.Appendf(nil, "member%d", i))
+			}
+			return true
+		})
+		r.seal()
+		r.apply()
+		s, _ := r.store.View(r.now).ReadSet([]byte("set"))
+		counts := map[string]int{}
+		drawn := s.Draw(draws)
+		for _, member := range drawn {
+			counts[string(member)]++
+		}
+		if len(drawn) != draws || len(counts) != members {
+			t.Errorf("limit %d: %d draws of %d members", limit, len(drawn), len(counts))
+		}
+		for member, got := range counts {
+			if want := draws / members; got < want*2/3 || got > want*4/3 {
+				t.Errorf("limit %d: %s came %d times, want about %d", limit, member, got, want)
+			}
+		}
+		if slices.IsSortedFunc(drawn, bytes.Compare) {
+			t.Errorf("limit %d: the members came in order", limit)
+		}
+		r.store.Close()
 	}
 }
 

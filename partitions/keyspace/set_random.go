@@ -14,6 +14,19 @@ func (s *Set) Random() []byte {
 	return sub[memberPrefix:]
 }
 
+// Draw returns n members, each of them any one; none when there is none. They are the caller's.
+func (s *Set) Draw(n int64) [][]byte {
+	if s.h == nil {
+		return nil
+	}
+	drawn := s.v.drawMembers(s.h, s.Len(), n)
+	members := make([][]byte, len(drawn))
+	for i, p := range drawn {
+		members[i] = p.name
+	}
+	return members
+}
+
 // How many members one of which is drawn may cost as much as looking at them all: in memory, and in Pebble.
 const (
 	drawRatio     = 4

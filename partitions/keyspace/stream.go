@@ -102,6 +102,41 @@ func (s *Stream) RangeBack(from, to StreamID, fn func(e Entry) bool) {
 	s.scanBack(from, to, func(id StreamID, _ uint64, fields []byte) bool { return fn(entryOf(id, clone(fields))) })
 }
 
+// CountIn returns how many entries there are from one id to another, both included, but no more than most if that is not negative. It costs
+// as much as it counts, unless the range has all of them.
+func (s *Stream) CountIn(from, to StreamID, most int64) (n int64) {
+	if s.h == nil || most == 0 {
+		return 0
+	}
+	if t, rest := s.top(); from.Compare(rest.first) <= 0 && to.Compare(rest.last) >= 0 {
+		n = t.count
+	} else {
+		s.scan(from, to, func(StreamID, uint64, []byte) bool {
+			n++
+			return n != most
+		})
+	}
+	if most > 0 {
+		n = min(n, most)
+	}
+	return n
+}
+
+// Walk begins a walk over the entries from one id to another, both included, of which there are some, for a reply that is made piece by
+// piece. WalkedEntry says what its elements are.
+func (s *Stream) Walk(from, to StreamID, backward bool) *Walk {
+	if _, top := s.top(); from.Compare(top.first) < 0 {
+		from = top.first
+	}
+	return s.v.walk(s.h, appendEntryKey(nil, from), after(appendEntryKey(nil, to)), 1, backward)
+}
+
+// WalkedEntry returns the entry that an element of the Walk of a stream is.
+func WalkedEntry(name, value []byte) Entry {
+	_, fields := parseEntry(value)
+	return entryOf(parseID(name), fields)
+}
+
 // Entry returns the entry of an id.
 func (s *Stream) Entry(id StreamID) (e Entry, ok bool) {
 	if s.h == nil {

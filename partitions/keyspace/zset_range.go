@@ -65,6 +65,14 @@ func (z *ZSet) skip(s ZSpan, reverse bool, n int64) ZSpan {
 	}
 }
 
+// Behind returns a span without its first n members, the last with reverse.
+func (z *ZSet) Behind(s ZSpan, reverse bool, n int64) ZSpan {
+	if n == 0 || s.empty() {
+		return s
+	}
+	return z.skip(s, reverse, n)
+}
+
 // Members returns the members of a span, at most limit of them unless that is negative, without the first offset. They are the caller's.
 func (z *ZSet) Members(s ZSpan, reverse bool, offset, limit int64) (members []ZMember) {
 	if limit == 0 {
@@ -147,6 +155,19 @@ func (z *ZSet) Random() (m ZMember, ok bool) {
 		return m, false // a View that probes, or a failure
 	}
 	return ZMember{sub[memberPrefix:], parseScore(row)}, true
+}
+
+// Draw returns n members, each of them any one; none when there is none. They are the caller's.
+func (z *ZSet) Draw(n int64) []ZMember {
+	if z.h == nil {
+		return nil
+	}
+	drawn := z.v.drawMembers(z.h, z.top.count, n)
+	members := make([]ZMember, len(drawn))
+	for i, p := range drawn {
+		members[i] = ZMember{p.name, parseScore(p.value)}
+	}
+	return members
 }
 
 // Sample returns n different members chosen at random, or all when there are not more. They are the caller's.
