@@ -260,7 +260,7 @@ func TestReadBeyondRefounding(t *testing.T) {
 		drain(t, r, 1)
 		token := r.Token()
 		r.Close()
-		behind := s.reached
+		behind := s.Reached()
 		if err := s.log.Refound(t.Context(), s.seq+1); err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"shiplog/partitions/slot"
@@ -15,12 +16,13 @@ type script struct {
 	log     *waltest.Memory
 	header  wal.Header
 	seq     wal.Seq
-	reached wal.Position
+	reached atomic.Pointer[wal.Position] // others look at it
 	n       int
 }
 
 func newScript(t *testing.T) *script {
 	s := &script{t: t, log: waltest.NewMemory(), header: wal.Header{Incarnation: wal.Incarnation{1}}}
+	s.reached.Store(new(wal.Position))
 	s.epoch()
 	return s
 }
@@ -28,7 +30,7 @@ func newScript(t *testing.T) *script {
 func (s *script) Partition() int        { return 0 }
 func (s *script) Slots() slot.Range     { return slot.Range{First: 0, Last: slot.Count - 1} }
 func (s *script) Log() Log              { return s.log }
-func (s *script) Reached() wal.Position { return s.reached }
+func (s *script) Reached() wal.Position { return *s.reached.Load() }
 
 func (s *script) put(h *wal.Header, kind wal.Kind, part wal.Part, body []byte) {
 	s.t.Helper()
@@ -48,11 +50,14 @@ func (s *script) put(h *wal.Header, kind wal.Kind, part wal.Part, body []byte) {
 		s.t.Fatal(err)
 	}
 	if h != &s.header {
-		s.reached.Seq = s.seq
+		at := s.Reached()
+		at.Seq = s.seq
+		s.reached.Store(&at)
 		return
 	}
 	r, _ := wal.DecodeRecord(message)
-	s.reached = wal.PositionAt(s.seq, &r)
+	at := wal.PositionAt(s.seq, &r)
+	s.reached.Store(&at)
 }
 
 const wholePart = wal.PartFirst | wal.PartLast

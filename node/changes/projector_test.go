@@ -285,7 +285,7 @@ func TestProjectorGoesOn(t *testing.T) {
 	}
 	stop()
 	at, n, failure := p.At()
-	if at == nil || at.Seq != s.reached.Seq || n != 2 || failure != nil {
+	if at == nil || at.Seq != s.Reached().Seq || n != 2 || failure != nil {
 		t.Errorf("it stands at %+v behind %d changes, %v", at, n, failure)
 	}
 	store.value, store.revision = []byte(Token{Partitions: []Position{*at}}.String()), 1
@@ -382,7 +382,7 @@ func TestProjectorFilters(t *testing.T) {
 	published(t, server, 11)
 	eventually(t, "it has read everything", func() bool {
 		at, _, _ := p.At()
-		return at != nil && at.Seq == s.reached.Seq
+		return at != nil && at.Seq == s.Reached().Seq
 	})
 	mu.Lock()
 	filter = prefix("2")
