@@ -32,6 +32,7 @@ type asker struct {
 	addr string
 	conn net.Conn
 	r    *bufio.Reader
+	most int // bytes or elements of what it answers
 }
 
 // access is what a node asks for before it answers.
@@ -43,7 +44,7 @@ func connect(addr string, a access) (*asker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
-	c := &asker{addr: addr, conn: conn, r: bufio.NewReader(conn)}
+	c := &asker{addr: addr, conn: conn, r: bufio.NewReaderSize(conn, 64<<10), most: maxAnswer}
 	if a.password == "" {
 		return c, nil
 	}
@@ -100,7 +101,7 @@ func (c *asker) read(depth int) (answer, error) {
 		return answer{}, fmt.Errorf("%w: %s", errReply, rest)
 	}
 	n, err := strconv.Atoi(rest)
-	if err != nil || n > maxAnswer || kind != '$' && kind != '*' {
+	if err != nil || n > c.most || kind != '$' && kind != '*' {
 		return answer{}, fmt.Errorf("not a reply of RESP: %q", line)
 	}
 	if kind == '$' {

@@ -14,9 +14,10 @@ const usage = `shiplog is a Redis-compatible server in which every write is an e
   shiplog serve [FILE] [--directive value ...]    run a node
   shiplog cluster create HOST:PORT ...            make a cluster of nodes that run
   shiplog cluster info | nodes | partitions | check | failover
+  shiplog changes [HOST:PORT] --follow            print every write as it happens
   shiplog log dump --dir DIR                      print the log of a node that is not running
   shiplog version
-  shiplog help [local | serve | cluster | log | directives]
+  shiplog help [local | serve | cluster | changes | log | directives]
 
 Try:  shiplog local
 `
@@ -73,6 +74,28 @@ redis.conf is. What the command line says goes before what FILE says. "shiplog h
 Exit code: 0 after a clean stop, 1 when it could not start or failed, 2 when the command line is wrong.
 `
 
+const usageChanges = `shiplog changes [HOST:PORT] [--from WHERE] [--follow] [--checkpoint FILE] [--with-snapshot]
+                [--match PATTERN] [--types T,...] [--ops OP,...] [--format json|resp|table]
+
+Prints every change of every partition, in order within each, from a node or a cluster of which HOST:PORT (127.0.0.1:7000) is a node. It goes
+on at other nodes when one ends or leads no more. node/changes/FORMAT.md says what a change is.
+
+  --from WHERE       a token, begin, end, a time (2006-01-02T15:04:05Z or Unix milliseconds), or how long ago (10m);
+                     without it: end with --follow, else begin
+  --follow           go on until SIGINT or SIGTERM; without it: until the end of what is there
+  --checkpoint FILE  keep in FILE how far it has printed, and go on there: after a kill some changes may come twice, with
+                     the same position, and none is missing
+  --with-snapshot    print the keys first, then the changes from exactly there on; not when FILE is there already
+  --match PATTERN    only keys like this (as KEYS has it); --types and --ops choose in the same way
+  --format FORMAT    json: an object a line; resp: commands that make the same keys in a plain Redis; table: for people
+  --password P, --password-file FILE   when the nodes have a password
+
+  shiplog changes 127.0.0.1:6379 --follow --format table
+  shiplog changes --with-snapshot --format resp | redis-cli -p 6400 --pipe
+
+Exit code: 0 at the end or after a signal, 1 when it cannot go on without a gap, 2 when the command line is wrong.
+`
+
 const usageLog = `shiplog log dump [--dir DIR] [--partition N] [--from SEQ] [--json]
 
 Prints the records of a node's log, oldest first, in the words of wal/FORMAT.md. The node must not be running.
@@ -99,6 +122,8 @@ func help(w io.Writer, topics []string) error {
 		text = usageLocal
 	case "cluster":
 		text = usageCluster
+	case "changes":
+		text = usageChanges
 	case "log":
 		text = usageLog
 	case "directives":

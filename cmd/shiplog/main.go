@@ -55,6 +55,8 @@ func dispatch(args []string, stdout, stderr io.Writer) error {
 		return local(rest, streams{stdout, stderr})
 	case "cluster":
 		return clusterCommand(rest, stdout)
+	case "changes":
+		return changesCommand(rest, stdout)
 	case "log":
 		return logCommand(rest, stdout)
 	case "version", "--version", "-v":

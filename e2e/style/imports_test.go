@@ -28,7 +28,7 @@ const (
 )
 
 // readers are what the operator's commands print from.
-func readers() []string { return []string{"node", "wal", "wal/jetstream", "embedded"} }
+func readers() []string { return []string{"node", "node/changes", "wal", "wal/jetstream", "embedded"} } // tokens are kept in checkpoints
 
 // table is every package and what it may import; it is never written. A new arrow is a new word here, and the commit
 // says why. Packages that do not exist yet stand here so that they are born inside the rules.
