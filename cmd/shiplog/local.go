@@ -146,7 +146,18 @@ func memberArgs(o localOptions, port int, auth string) []string {
 	for i := range o.nodes {
 		args = append(args, net.JoinHostPort("127.0.0.1", strconv.Itoa(o.basePort+i+localBus)))
 	}
-	return append(args, o.directives...)
+	return append(args, ownPorts(o.directives, port-o.basePort)...)
+}
+
+// ownPorts gives the node with this index a port of its own where NATS clients read changes: the one that is said, and those that follow.
+func ownPorts(directives []string, index int) []string {
+	own := slices.Clone(directives)
+	for i := 0; i+1 < len(own); i++ {
+		if port, err := strconv.Atoi(own[i+1]); err == nil && port > 0 && strings.EqualFold(own[i], "--nats-port") {
+			own[i+1] = strconv.Itoa(port + index)
+		}
+	}
+	return own
 }
 
 // checkTenants refuses a directory that holds nodes on other ports: they would be left out, and their data with them.

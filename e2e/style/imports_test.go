@@ -65,7 +65,7 @@ var table = map[string]may{
 	"shipper":                {ours: []string{"wal"}},
 	// embedded hands out connections inside the process, and a connection is nats.go's.
 	"embedded":    {outside: []string{"github.com/nats-io/nats-server/v2", natsGo}},
-	"e2e":         {outside: []string{xSync, xSys, goRedis, porcupine}},
+	"e2e":         {outside: []string{xSync, xSys, goRedis, porcupine, natsGo}}, // the stock client of change streams
 	"e2e/bench":   {ours: []string{"e2e", "wal/jetstream", "embedded"}, outside: []string{natsGo}},
 	"e2e/nemesis": {ours: []string{"e2e"}, outside: []string{porcupine, xSys}},
 	"e2e/style":   {},
