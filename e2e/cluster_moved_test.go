@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -161,4 +162,39 @@ func TestPartitionLeavesItsClients(t *testing.T) {
 		other, _ = m.connect(t)
 		other.must(t, "meanwhile", "GET", m.key)
 	})
+}
+
+// TestClusterWait has WAIT count the replicas that have applied what is acknowledged, and not one that is stopped.
+func TestClusterWait(t *testing.T) {
+	c := startLocal(t)
+	m := &mover{c, "waited for"}
+	conn, addr := m.connect(t)
+	waits := func(when string, least, limit, want int64) {
+		t.Helper()
+		v, err := conn.Do("WAIT", fmt.Sprint(least), fmt.Sprint(limit))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := v.Int(); err != nil || got != want {
+			t.Errorf("%s: WAIT %d %d says %v, %v; want %d", when, least, limit, v, err, want)
+		}
+	}
+	conn.must(t, "OK", "SET", m.key, "1")
+	waits("all live", 2, 5000, 2)
+	for _, member := range c.Members {
+		if member.Addr == addr {
+			continue
+		}
+		if err := syscall.Kill(member.PID, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		conn.must(t, "OK", "SET", m.key, "2")
+		waits("one is stopped", 1, 5000, 1)
+		waits("one is stopped", 2, 300, 1)
+		if err := syscall.Kill(member.PID, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	waits("it goes on", 2, 20000, 2)
 }
