@@ -89,7 +89,8 @@ func (f *Feeds) sweep() {
 	defer f.mu.Unlock()
 	now := time.Now()
 	f.stretches = slices.DeleteFunc(f.stretches, func(s *stretch) bool {
-		over := s.idle(now) > stretchIdle
+		since, free := s.idle(now)
+		over := free && since > stretchIdle
 		if over {
 			s.cancel()
 		}
@@ -106,6 +107,7 @@ func (f *Feeds) stretchAt(source Source, at wal.Position) (*stretch, error) {
 	}
 	for _, s := range f.stretches {
 		if s.source.Partition() == source.Partition() && s.source.Log() == source.Log() && s.covers(at) {
+			s.stand(1)
 			return s, nil
 		}
 	}
@@ -113,6 +115,7 @@ func (f *Feeds) stretchAt(source Source, at wal.Position) (*stretch, error) {
 		return nil, fmt.Errorf("%w at %d places", ErrBusy, mostStretches)
 	}
 	s := newStretch(source, at)
+	s.stand(1)
 	f.stretches = append(f.stretches, s)
 	s.cancel = f.start(func(ctx context.Context) {
 		s.run(ctx, f.cfg.MaxBody)
@@ -121,12 +124,12 @@ func (f *Feeds) stretchAt(source Source, at wal.Position) (*stretch, error) {
 	return s, nil
 }
 
-// makeRoom ends the stretch that has been idle for longest, if one has been for a moment.
+// makeRoom ends the stretch that has been without a reader for longest, if one is.
 func (f *Feeds) makeRoom() bool {
-	now, longest, at := time.Now(), time.Second, -1
+	now, longest, at := time.Now(), time.Duration(-1), -1
 	for i, s := range f.stretches {
-		if idle := s.idle(now); idle > longest {
-			longest, at = idle, i
+		if since, free := s.idle(now); free && since > longest {
+			longest, at = since, i
 		}
 	}
 	if at < 0 {

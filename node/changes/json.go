@@ -116,7 +116,10 @@ func appendStreamFacts(dst []byte, e *wal.Effect) []byte {
 	case wal.OpXTrim:
 		return appendNumber(appendID(dst, "id", e.ID), "count", e.Count)
 	case wal.OpXSetID:
-		s, _ := streamState(e.Head)
+		s, ok := streamState(e.Head)
+		if !ok {
+			return dst
+		}
 		dst = appendID(dst, "last_id", s.last)
 		return appendID(appendUnsigned(dst, "entries_added", s.added), "max_deleted_id", s.deleted)
 	}

@@ -177,7 +177,7 @@ func (j *elementJSON) fill(e *wal.Effect) (err error) {
 			return err
 		}
 	}
-	if e.Op == wal.OpXSetID {
+	if e.Op == wal.OpXSetID && j.LastID != "" {
 		return j.fillState(e)
 	}
 	return j.fillScores(e)

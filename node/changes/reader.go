@@ -170,15 +170,21 @@ func (r *Reader) fetch(ctx context.Context, c *cursor) (err error) {
 		c.body, err = c.stretch.next(c.at.Position, r.wake)
 		switch {
 		case errors.Is(err, errMoved):
-			c.stretch = nil
+			c.moveOn()
 		case err != nil:
-			c.stretch = nil
+			c.moveOn()
 			return r.feeds.Explain(ctx, c.at.Partition, err)
 		default:
 			return nil
 		}
 	}
 	return nil
+}
+
+// moveOn leaves the cursor's stretch.
+func (c *cursor) moveOn() {
+	c.stretch.stand(-1)
+	c.stretch = nil
 }
 
 // fits tells whether a position is of a log of another life than the source's: unless this life began exactly there.
@@ -207,6 +213,7 @@ func (r *Reader) Close() {
 	for i := range r.cursors {
 		if s := r.cursors[i].stretch; s != nil {
 			s.forget(r.wake)
+			r.cursors[i].moveOn()
 		}
 	}
 }

@@ -145,7 +145,10 @@ func appendStream(dst []byte, e *wal.Effect) []byte {
 	case wal.OpXTrim:
 		return appendTrim(dst, e)
 	case wal.OpXSetID:
-		s, _ := streamState(e.Head)
+		s, ok := streamState(e.Head)
+		if !ok {
+			return dst
+		}
 		return appendCommand(dst, "EVAL", setIDScript, 1, e.Key, s.last.String(), strconv.FormatUint(s.added, 10), s.deleted.String())
 	default:
 		return appendGroup(dst, e)

@@ -33,6 +33,7 @@ type stretch struct {
 	bytes   int
 	demand  wal.Seq // so far somebody has asked
 	waiting map[chan<- struct{}]struct{}
+	readers int // that stand in it
 	used    time.Time
 	ended   error
 }
@@ -141,14 +142,20 @@ func (s *stretch) covers(at wal.Position) bool {
 	return s.ended == nil && s.start.Seq <= at.Seq && at.Seq <= s.at.Seq+stretchReach
 }
 
-// idle returns how long nobody has asked, 0 while somebody waits.
-func (s *stretch) idle(now time.Time) time.Duration {
+// idle returns how long nobody has asked, and whether no reader stands here: then it is long since, or one may come back that is between two
+// questions.
+func (s *stretch) idle(now time.Time) (since time.Duration, free bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) > 0 {
-		return 0
-	}
-	return now.Sub(s.used)
+	return now.Sub(s.used), s.readers == 0
+}
+
+// stand counts a reader that stands here, or with -1 one that does not any more.
+func (s *stretch) stand(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers += n
+	s.used = time.Now()
 }
 
 // next returns the body behind a position; or nil, and then wake, unless it is nil, gets a value when there may be one. The error says why

@@ -52,7 +52,7 @@ func (t *Tx) create(key []byte, typ Type) *head {
 func (t *Tx) element(h *head, e wal.Effect, after *top) {
 	value := h.value
 	data := appendTop(make([]byte, 0, len(value.Data)+4), after)
-	changed := !slices.Equal(data, value.Data) || t.created
+	changed := !slices.Equal(data, value.Data) || t.created || e.Op == wal.OpXSetID // whose head is all that it says
 	value.Data = data
 	if h.unit != t.unit {
 		t.write(h, value, true, h.elements)

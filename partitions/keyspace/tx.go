@@ -304,7 +304,7 @@ func (t *Tx) emit(e wal.Effect) {
 // encode writes the pending effect, which next follows if it is not nil. If next says what becomes of the same collection,
 // the pending one need not.
 func (t *Tx) encode(next *wal.Effect) {
-	if t.topped && (next == nil || !next.Op.Collection() || next.Object != t.pending.Object) {
+	if t.topped && (next == nil || !next.Op.Collection() || next.Object != t.pending.Object || t.pending.Op == wal.OpXSetID) {
 		t.pending.Head = appendHeader(nil, &t.top)
 		t.topped = false
 	}
