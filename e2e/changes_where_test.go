@@ -104,12 +104,9 @@ func TestChangesRetention(t *testing.T) {
 		if v := said(t, replica, "CHANGES", "READ", "0", "FROM", old); !strings.HasPrefix(v.Text, "TRIMMED ") {
 			t.Errorf("%s still has what was trimmed: %v", member.Addr, v)
 		}
+		if v := said(t, replica, "CHANGES", "GROUP", "READ", "slow", "c"); !strings.HasPrefix(v.Text, "TRIMMED ") {
+			t.Errorf("a group that lags reads %.200v", v)
+		}
 		replica.Close()
 	}
-	eventually(t, 60*time.Second, func() error { // what is still in memory is given out
-		if v := said(t, conn, "CHANGES", "GROUP", "READ", "slow", "c", "PENDING"); !strings.HasPrefix(v.Text, "TRIMMED ") {
-			return fmt.Errorf("a group that lags reads %.200v", v)
-		}
-		return nil
-	})
 }
