@@ -11,7 +11,7 @@ import (
 // commands they are given to a third server, a plain redis-server, which must hold what the oracle holds. Sometimes the server is killed before.
 func TestChangesRebuild(t *testing.T) {
 	whole := []string{"--log-retention-seconds", "1000000", "--log-retention-bytes", "1000gb"}
-	form := duel{commands: pick(60_000, 5_000_000), between: pick(3_000, 100_000), known: loadDifferences(t)}
+	form := duel{commands: pick(100_000, 5_000_000), between: pick(4_000, 200_000), known: loadDifferences(t)}
 	form.nodes = [2]*Node{startShiplog(t, whole...), startRedis(t)}
 	target := startRedis(t)
 	for proto := 2; proto <= 3; proto++ {
@@ -21,6 +21,7 @@ func TestChangesRebuild(t *testing.T) {
 			f.token = do(t, dial(t, form.nodes[0]), "CHANGES", "READ", "0", "FROM", "END").Elems[0].Text
 			do(t, dial(t, target), "FLUSHALL")
 			d := form.begin(t, proto, shapeFiles(t)...)
+			d.gen.leaveOut([]string{"COPY"}) // of streams, where entries are pending that are gone: no command makes that
 			seldom(d)
 			d.disturb = f.catchUp
 			if d.run(d.commands / 2); !t.Failed() {
@@ -43,8 +44,8 @@ func seldom(d *duel) {
 		{"LINSERT", "{x}list", "BEFORE", "3", "shiplog"}, {"LINSERT", "{x}list", "AFTER", "shiplog", "between"}, {"LREM", "{x}list", "2", "4"},
 		{"LSET", "{x}list", "5", "five"}, {"XGROUP", "CREATE", "{x}long", "g", "170-1"}, {"XREADGROUP", "GROUP", "g", "c", "COUNT", "9", "STREAMS", "{x}long", ">"},
 		{"XGROUP", "CREATE", "{x}long", "h", "0"}, {"XGROUP", "CREATECONSUMER", "{x}long", "h", "gone"}, {"XGROUP", "DELCONSUMER", "{x}long", "h", "gone"},
-		{"XACK", "{x}long", "g", "172-1"}, {"XGROUP", "DESTROY", "{x}long", "h"}, {"XGROUP", "CREATE", "{x}empty", "e", "$", "MKSTREAM"},
-		{"XADD", "{x}none", "MAXLEN", "0", "9-9", "a", "b"}, {"COPY", "{x}long", "{x}copy"}, {"COPY", "{x}none", "{x}none2"}, {"RENAME", "{x}copy", "{x}moved"},
+		{"XACK", "{x}long", "g", "172-1"}, {"XDEL", "{x}long", "173-1", "174-1"}, {"XGROUP", "DESTROY", "{x}long", "h"}, {"XGROUP", "CREATE", "{x}empty", "e", "$", "MKSTREAM"},
+		{"XADD", "{x}none", "MAXLEN", "0", "9-9", "a", "b"}, {"COPY", "{x}list", "{x}copy"}, {"COPY", "{x}none", "{x}none2"}, {"RENAME", "{x}copy", "{x}moved"},
 		{"MULTI"}, {"SET", "{x}s", "v", "EX", "500000"}, {"RENAME", "{x}s", "{x}s2"}, {"PERSIST", "{x}s2"}, {"SADD", "{x}set", "a", "b"}, {"SPOP", "{x}set", "2"}, {"EXEC"},
 	}...)
 	for _, words := range commands {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -126,17 +127,71 @@ func (k *contentKey) elements() error {
 	}
 }
 
-// stream gives a stream's entries, then what is known of it as a whole, and its groups.
+// stream gives a stream's entries, its groups, and then what is known of it as a whole. Where an entry is pending that is gone, one without
+// meaning is added and removed again: some who follow can make it pending in no other way.
 func (k *contentKey) stream() error {
-	if err := k.area(areaEntry, func(sub, value []byte) wal.Effect {
-		_, fields := parseEntry(value)
-		return wal.Effect{Op: wal.OpXAdd, ID: lastID(sub), Value: fields}
-	}); err != nil || k.stopped {
+	gone, err := k.pendingGone()
+	if err != nil {
 		return err
 	}
-	if !k.give(wal.Effect{Op: wal.OpXSetID, Whole: wal.Whole{Head: appendHeader(nil, &k.value)}}) {
-		return nil
+	rest := gone
+	if err := k.area(areaEntry, func(sub, value []byte) wal.Effect {
+		id := lastID(sub)
+		for ; len(rest) > 0 && rest[0].Compare(id) < 0; rest = rest[1:] {
+			k.give(standIn(rest[0]))
+		}
+		_, fields := parseEntry(value)
+		return wal.Effect{Op: wal.OpXAdd, ID: id, Value: fields}
+	}); err != nil {
+		return err
 	}
+	for ; len(rest) > 0 && !k.stopped; rest = rest[1:] {
+		k.give(standIn(rest[0]))
+	}
+	if err := k.groups(); err != nil {
+		return err
+	}
+	for ; len(gone) > 0 && !k.stopped; gone = gone[1:] {
+		k.give(wal.Effect{Op: wal.OpXDel, ID: gone[0]})
+	}
+	if !k.stopped {
+		k.give(wal.Effect{Op: wal.OpXSetID, Whole: wal.Whole{Head: appendHeader(nil, &k.value)}})
+	}
+	return nil
+}
+
+// standIn adds an entry that will be removed again.
+func standIn(id StreamID) wal.Effect {
+	return wal.Effect{Op: wal.OpXAdd, ID: id, Value: wal.AppendStreamField(wal.AppendStreamField(nil, nil), nil)}
+}
+
+// pendingGone returns, in order, the ids that are pending in some group and have no entry.
+func (k *contentKey) pendingGone() (gone []StreamID, err error) {
+	known := make(map[StreamID]bool)
+	walked := k.rows(areaPending, func(sub, _ []byte) bool {
+		id := lastID(sub)
+		if known[id] {
+			return true
+		}
+		_, closer, failed := k.content.part.pebble.Get(appendElementKey(nil, k.value.object(), appendEntryKey(nil, id)))
+		switch {
+		case errors.Is(failed, pebble.ErrNotFound):
+			known[id] = true
+			gone = append(gone, id)
+		case failed == nil:
+			failed = closer.Close()
+			err = failed
+		default:
+			err = failed
+		}
+		return err == nil
+	})
+	slices.SortFunc(gone, StreamID.Compare)
+	return gone, errors.Join(err, walked)
+}
+
+// groups gives a stream's groups with all that they know.
+func (k *contentKey) groups() error {
 	if err := k.area(areaGroup, func(sub, value []byte) wal.Effect {
 		g := parseGroup(sub[1:], value)
 		return wal.Effect{Op: wal.OpXGroup, Field: g.Name, ID: g.Last, Index: g.Read}
@@ -165,7 +220,12 @@ func cutGroup(sub []byte) (group, rest []byte) {
 }
 
 // area gives an effect for each row of one of the collection's areas.
-func (k *contentKey) area(area byte, effect func(sub, value []byte) wal.Effect) (err error) {
+func (k *contentKey) area(area byte, effect func(sub, value []byte) wal.Effect) error {
+	return k.rows(area, func(sub, value []byte) bool { return k.give(effect(bytes.Clone(sub), bytes.Clone(value))) })
+}
+
+// rows calls fn with the rows of one of the collection's areas until it returns false.
+func (k *contentKey) rows(area byte, fn func(sub, value []byte) bool) (err error) {
 	if k.stopped {
 		return nil
 	}
@@ -177,8 +237,10 @@ func (k *contentKey) area(area byte, effect func(sub, value []byte) wal.Effect) 
 		return err
 	}
 	defer func() { err = errors.Join(err, it.Error(), it.Close()) }()
-	for ok := it.First(); ok && !k.stopped; ok = it.Next() {
-		k.give(effect(bytes.Clone(it.Key()[elementPrefix:]), bytes.Clone(it.Value())))
+	for ok := it.First(); ok; ok = it.Next() {
+		if !fn(it.Key()[elementPrefix:], it.Value()) {
+			break
+		}
 	}
 	return nil
 }
