@@ -138,7 +138,7 @@ func (g *Groups) Read(ctx context.Context, a Turn, read func(from Token) (to Tok
 	if err != nil {
 		return false, to, err
 	}
-	next := p
+	var next Progress
 	switch {
 	case some:
 		next = p.Give(a.Consumer, to.String(), g.now().UnixMilli(), a.LeaseMS)
