@@ -81,28 +81,37 @@ func loggedChanges(t *testing.T, c *Client, partition int) (all []string) {
 }
 
 // streamedChanges reads all changes of a partition from the stream, as it is now.
-func streamedChanges(t *testing.T, js jetstream.JetStream, partition int) (all []string) {
+func streamedChanges(t *testing.T, js jetstream.JetStream, partition int) (all []string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	c, err := js.OrderedConsumer(ctx, "CHANGES", jetstream.OrderedConsumerConfig{FilterSubjects: []string{fmt.Sprintf("changes.%d.>", partition)}})
-	noError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	info, err := c.Info(ctx)
-	noError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	for range info.NumPending {
-		m, err := c.Next(jetstream.FetchMaxWait(20 * time.Second))
-		noError(t, err)
+		m, err := c.Next(jetstream.FetchMaxWait(10 * time.Second))
+		if err != nil {
+			return nil, err
+		}
 		all = append(all, string(m.Data()))
 	}
-	return all
+	return all, nil
 }
 
 // sameChanges waits until the stream has what the log has: each change once, in order.
 func sameChanges(t *testing.T, js jetstream.JetStream, c *Client, partition int) int {
 	t.Helper()
 	logged := loggedChanges(t, c, partition)
-	eventually(t, 30*time.Second, func() error {
-		streamed := streamedChanges(t, js, partition)
+	eventually(t, time.Minute, func() error {
+		streamed, err := streamedChanges(t, js, partition)
+		if err != nil {
+			return err
+		}
 		if slices.Equal(streamed, logged) {
 			return nil
 		}
@@ -177,22 +186,18 @@ func TestChangesStreamIsConfigured(t *testing.T) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	noError(t, err)
-	keys := func() (keys []string) {
-		for _, text := range streamedChanges(t, js, 0) {
-			keys = append(keys, between(text, `"key":"`))
-		}
-		return keys
-	}
 	await := func(want ...string) {
 		t.Helper()
 		eventually(t, 10*time.Second, func() error {
-			if _, err := js.Stream(t.Context(), "CHANGES"); err != nil {
-				return err
+			streamed, err := streamedChanges(t, js, 0)
+			var got []string
+			for _, text := range streamed {
+				got = append(got, between(text, `"key":"`))
 			}
-			if got := keys(); !slices.Equal(got, want) {
-				return fmt.Errorf("the stream has %q, want %q", got, want)
+			if err == nil && !slices.Equal(got, want) {
+				err = fmt.Errorf("the stream has %q, want %q", got, want)
 			}
-			return nil
+			return err
 		})
 	}
 	await("a:1", "b:1")

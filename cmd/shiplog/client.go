@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +33,7 @@ type asker struct {
 	addr string
 	conn net.Conn
 	r    *bufio.Reader
-	most int // bytes or elements of what it answers
+	most int // bytes or elements of what it answers; 0: maxAnswer
 }
 
 // access is what a node asks for before it answers.
@@ -44,7 +45,7 @@ func connect(addr string, a access) (*asker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
-	c := &asker{addr: addr, conn: conn, r: bufio.NewReaderSize(conn, 64<<10), most: maxAnswer}
+	c := &asker{addr: addr, conn: conn, r: bufio.NewReaderSize(conn, 64<<10)}
 	if a.password == "" {
 		return c, nil
 	}
@@ -101,7 +102,7 @@ func (c *asker) read(depth int) (answer, error) {
 		return answer{}, fmt.Errorf("%w: %s", errReply, rest)
 	}
 	n, err := strconv.Atoi(rest)
-	if err != nil || n > c.most || kind != '$' && kind != '*' {
+	if err != nil || n > cmp.Or(c.most, maxAnswer) || kind != '$' && kind != '*' {
 		return answer{}, fmt.Errorf("not a reply of RESP: %q", line)
 	}
 	if kind == '$' {

@@ -4,10 +4,13 @@
 // Absolute figures drift by a factor of two within minutes on shared machines; only ratios of rounds taken in turn
 // count. It promises nothing about a machine that does other work meanwhile.
 //
+// With "changes" as the first word, change feeds are measured: their delay, how fast a reader catches up, what a follower costs.
+//
 // With "cluster" as the first word, three nodes are measured beside a Redis Cluster of three primaries and three
 // replicas, with a load generator of our own, because redis-benchmark cannot WAIT.
 //
 //	go run ./e2e/bench [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-keys10m]
+//	go run ./e2e/bench changes [-rounds 5] [-json FILE] [-only PART-OF-NAME]
 //	go run ./e2e/bench cluster [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-seconds 5] [-partitions 16] [-with DIRECTIVES] [-keep]
 package main
 
@@ -30,6 +33,7 @@ type options struct {
 	json    string
 	only    string
 	keys10m bool
+	feeds   bool // change feeds alone
 	clusterOptions
 }
 
@@ -68,6 +72,8 @@ func main() {
 		flag.IntVar(&o.partitions, "partitions", 16, "partitions of our cluster")
 		flag.StringVar(&o.with, "with", "", "more directives for our nodes, as in \"--commit-delay-us 2000\"")
 		flag.BoolVar(&o.keep, "keep", false, "at the end, let our cluster run until this is interrupted")
+	} else if o.feeds = len(args) > 0 && args[0] == "changes"; o.feeds {
+		args = args[1:]
 	} else {
 		flag.BoolVar(&o.keys10m, "keys10m", false, "also load 10 million keys and report the memory (takes minutes)")
 	}
@@ -96,10 +102,14 @@ func run(o options) error {
 	if r.Redis, err = redisVersion(); err != nil {
 		return err
 	}
-	if o.clustered {
+	switch {
+	case o.feeds:
+		r.peer = "nobody: no"
+		r.Facts, err = b.changes()
+	case o.clustered:
 		r.peer = "a Redis Cluster of 3 primaries and 3 replicas, WAIT 1 after every pipeline of writes, redis-server"
 		err = b.cluster(&r)
-	} else {
+	default:
 		r.peer = "redis-server"
 		err = b.lone(&r)
 	}
@@ -132,6 +142,16 @@ func (r report) write(file string) error {
 
 // print writes the tables.
 func (r report) print(w *os.File) {
+	if len(r.Speed) > 0 {
+		r.printSpeed(w)
+	}
+	r.printCosts(w)
+	for _, f := range r.Facts {
+		fmt.Fprintf(w, "%-70s %12.2f %-4s asked: %s %s\n", f.Name, f.Value, f.Unit, f.asked(), mark(f.OK))
+	}
+}
+
+func (r report) printSpeed(w *os.File) {
 	fmt.Fprintf(w, "\nshiplog against %s %s, %d CPUs, %d rounds in turn; thousands of requests per second: median (least-most)\n\n",
 		r.peer, r.Redis, r.CPUs, r.Rounds)
 	fmt.Fprintf(w, "%-32s %22s %22s %7s %7s\n", "", "shiplog", "redis-server", "ratio", "asked")
@@ -143,10 +163,6 @@ func (r report) print(w *os.File) {
 		fmt.Fprintf(w, "%-32s %22s %22s %7.2f %7s\n", s.Name, s.Shiplog, s.Redis, s.Ratio, asked)
 	}
 	fmt.Fprintln(w)
-	r.printCosts(w)
-	for _, f := range r.Facts {
-		fmt.Fprintf(w, "%-54s %10.2f %-4s asked: %s %s\n", f.Name, f.Value, f.Unit, f.asked(), mark(f.OK))
-	}
 }
 
 // printCosts writes what the loads on clusters took beside time.

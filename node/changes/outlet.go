@@ -36,7 +36,8 @@ const (
 
 // How long one question to JetStream may take, and how long it remembers identities. It need not: the fence keeps messages apart.
 const (
-	outletWithin = 5 * time.Second
+	outletWithin = 2 * time.Second
+	ensureWithin = 5 * time.Second
 	rememberIDs  = 10 * time.Second
 )
 
@@ -88,7 +89,7 @@ func (s *Stream) conn() (*nats.Conn, error) {
 
 // Ensure makes the stream, or changes what it keeps.
 func (s *Stream) Ensure(ctx context.Context, limits StreamLimits) error {
-	ctx, cancel := context.WithTimeout(ctx, outletWithin)
+	ctx, cancel := context.WithTimeout(ctx, ensureWithin)
 	defer cancel()
 	nc, err := s.conn()
 	if err != nil {
