@@ -85,20 +85,21 @@ func streamedChanges(t *testing.T, js jetstream.JetStream, partition int) (all [
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	c, err := js.OrderedConsumer(ctx, "CHANGES", jetstream.OrderedConsumerConfig{FilterSubjects: []string{fmt.Sprintf("changes.%d.>", partition)}})
+	c, err := js.CreateConsumer(ctx, "CHANGES", jetstream.ConsumerConfig{FilterSubject: fmt.Sprintf("changes.%d.>", partition), AckPolicy: jetstream.AckNonePolicy})
 	if err != nil {
 		return nil, err
 	}
-	info, err := c.Info(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for range info.NumPending {
-		m, err := c.Next(jetstream.FetchMaxWait(10 * time.Second))
+	for pending := c.CachedInfo().NumPending; uint64(len(all)) < pending; {
+		batch, err := c.Fetch(min(1000, int(pending)-len(all)), jetstream.FetchMaxWait(5*time.Second))
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, string(m.Data()))
+		for m := range batch.Messages() {
+			all = append(all, string(m.Data()))
+		}
+		if err := batch.Error(); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }
