@@ -20,7 +20,7 @@ import (
 func TestChangesThroughFailures(t *testing.T) {
 	c := startLocal(t, "--partitions", "4")
 	rng := seeded(t)
-	w := writeNumbers(t, c)
+	w, began := writeNumbers(t, c), time.Now()
 	readers := make([]*clusterReader, 4)
 	for p := range readers {
 		readers[p] = readCluster(c, p, rng.Uint64())
@@ -36,6 +36,7 @@ func TestChangesThroughFailures(t *testing.T) {
 		c.handOver(t, round%4)
 		w.await(t, 100)
 	}
+	faults := time.Since(began)
 	acked := w.stop()
 	seen := make(map[string][]int)
 	for _, r := range readers {
@@ -49,7 +50,9 @@ func TestChangesThroughFailures(t *testing.T) {
 			t.Errorf("%s: %v were acknowledged, and are in no change", key, missing)
 		}
 	}
+	read := time.Since(began)
 	finishGroups(t, groups, acked)
+	t.Logf("%v of faults, %v until all was read, %v until the group was done", faults, read-faults, time.Since(began)-read)
 	t.Logf("%d acknowledged writes; readers were killed %d times", total, readers[0].killed+readers[1].killed+readers[2].killed+readers[3].killed)
 }
 
