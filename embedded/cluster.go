@@ -83,6 +83,7 @@ func (c *Cluster) join(options *server.Options) {
 		NoAdvertise:    true, // clients are in the process; whoever is not let in learns of nobody
 		ConnectRetries: routeRetriesMax,
 		PingInterval:   routePing, MaxPingsOut: routePingsOut,
+		PinnedAccounts: []string{bulkAccount},
 	}
 	options.Routes = nil
 	for _, address := range c.routes() {

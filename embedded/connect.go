@@ -17,6 +17,10 @@ const handshakeWithin = 5 * time.Second
 // ever, also over Restart; the caller closes it.
 func (s *Server) Connect() (*nats.Conn, error) { return s.connect(s.user, s.password) }
 
+// ConnectBulk is Connect to an account that has neither streams nor anything else but what such connections say to each other. What
+// they say to those of other servers has a way of its own there, and keeps nothing else waiting.
+func (s *Server) ConnectBulk() (*nats.Conn, error) { return s.connect(s.user+bulkUser, s.password) }
+
 func (s *Server) connect(user, password string) (*nats.Conn, error) {
 	s.entering.RLock()
 	defer s.entering.RUnlock()

@@ -12,18 +12,25 @@ import (
 // configText is parsed by the server itself: an account's right to JetStream can be given in no other
 // way that survives a reload. The store limits are beyond any disk, since the limit of a log is its own.
 const configText = `
-server_name: %q
-max_payload: %d
-jetstream: { max_memory_store: 256MB, max_file_store: 1048576GB, sync_interval: %q }
+server_name: %[1]q
+max_payload: %[2]d
+jetstream: { max_memory_store: 256MB, max_file_store: 1048576GB, sync_interval: %[3]q }
 accounts: {
-  SYSTEM: { users: [ { user: system, password: %q } ], %s }
-  LOGS: { jetstream: enabled, users: [ { user: %q, password: %q } ] }%s
+  SYSTEM: { users: [ { user: system, password: %[4]q } ], %[5]s }
+  LOGS: { jetstream: enabled, users: [ { user: %[6]q, password: %[7]q } ] }
+  BULK: { users: [ { user: %[8]q, password: %[7]q } ] }%[9]s
 }
 system_account: SYSTEM
 `
 
-// logsAccount is the account that owns the streams.
+// logsAccount is the account that owns the streams. Everything that must not wait goes over it and over SYSTEM.
 const logsAccount = "LOGS"
+
+// bulkAccount is for what is large. Between servers it has a connection of its own, so that nothing else waits behind it.
+const (
+	bulkAccount = "BULK"
+	bulkUser    = "-bulk" // behind the name of the logs' user
+)
 
 // options returns what to start the server with: nothing is caught or printed, and a lone server does not
 // listen but for readers of changes.
@@ -46,7 +53,7 @@ func (s *Server) options() (*server.Options, error) {
 	if s.cfg.Changes != nil {
 		account, mappings = s.cfg.Changes.account(s.user+"-changes", s.password)
 	}
-	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, s.system, mappings, s.user, s.password, account)
+	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, s.system, mappings, s.user, s.password, s.user+bulkUser, account)
 	if err := options.ProcessConfigString(text); err != nil {
 		return nil, fmt.Errorf("its configuration: %w", err)
 	}

@@ -58,7 +58,7 @@ func TestPace(t *testing.T) {
 		if err := p.Wait(ctx, 100); !errors.Is(err, why) {
 			t.Errorf("Wait = %v, want the context's cause", err)
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		began = time.Now()
 		_ = p.Wait(t.Context(), 1000)
 		if took := time.Since(began); took < 900*time.Millisecond {

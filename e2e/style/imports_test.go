@@ -38,7 +38,7 @@ var table = map[string]may{
 		ours: []string{
 			"node/resp", "node/commands", "node/reply", "node/cluster", "node/changes", "node/admin",
 			"partitions", "partitions/slot", "partitions/lease", "partitions/keyspace", "partitions/coordinator",
-			"wal", "wal/jetstream", "shipper", "embedded",
+			"wal", "wal/jetstream", "shipper", "shipper/corenats", "embedded",
 		},
 		outside: []string{xSync, xSys},
 	},
@@ -63,6 +63,8 @@ var table = map[string]may{
 	"wal/jetstream":          {ours: []string{"wal"}, outside: []string{natsGo}},
 	"wal/waltest":            {ours: []string{"wal"}},
 	"shipper":                {ours: []string{"wal"}},
+	// what carries snapshots between nodes, apart so that the shipper knows no NATS
+	"shipper/corenats": {ours: []string{"shipper"}, outside: []string{natsGo}},
 	// embedded hands out connections inside the process, and a connection is nats.go's.
 	"embedded":    {outside: []string{"github.com/nats-io/nats-server/v2", natsGo}},
 	"e2e":         {outside: []string{xSync, xSys, goRedis, porcupine, natsGo}}, // the stock client of change streams
@@ -80,6 +82,8 @@ var tested = map[string]may{
 	"cmd/shiplog":   {ours: []string{"wal/waltest"}},
 	"node/changes":  {ours: []string{"wal/waltest", "embedded"}}, // projectors beside each other on a real stream
 	"node/cluster":  {ours: []string{"embedded"}},
+
+	"shipper/corenats": {ours: []string{"embedded"}},
 	// the simulation of coordinator, lease and fence
 	"partitions/coordinator": {ours: []string{"wal", "wal/waltest", "partitions/lease"}},
 	"node/commands":          {ours: []string{"wal", "partitions/slot"}, outside: []string{"github.com/cockroachdb/pebble/v2"}},
