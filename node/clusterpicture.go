@@ -30,11 +30,12 @@ func pictureOf(t *cluster.Topology, self string, now time.Time) *commands.Topolo
 		r := &t.Ranges[i]
 		next := commands.TopologyRange{
 			First: int(r.Slots.First), Last: int(r.Slots.Last), ShardID: r.Shard,
-			Primary: r.Primary, Replicas: r.Replicas, Partition: r.Partition, Epoch: r.Epoch,
+			Primary: r.Primary, Replicas: r.Replicas, Partition: r.Partition, Epoch: r.Epoch, LogFirst: int64(r.First),
 		}
 		for _, c := range r.Copies {
 			next.Applied = append(next.Applied, int64(c.Applied))
 			next.Loading = append(next.Loading, c.Loading)
+			next.Seeds = append(next.Seeds, seedOf(&c))
 		}
 		p.Ranges = append(p.Ranges, next)
 	}
@@ -54,4 +55,13 @@ func addLeaders(p *commands.Topology, heard []coordinator.Report) {
 			}
 		}
 	}
+}
+
+// seedOf is how far the filling of a copy is, nil if it is not being filled.
+func seedOf(c *cluster.TopologyCopy) *commands.Seed {
+	if c.Role != coordinator.RoleSeeding || c.Seed == (coordinator.Seed{}) {
+		return nil
+	}
+	s := &c.Seed
+	return &commands.Seed{From: string(s.From), Have: int64(s.Have), Total: int64(s.Total), Behind: int64(s.Behind), Left: s.Left}
 }

@@ -33,6 +33,7 @@ type Cluster struct {
 	FewerCopies  bool  // create the cluster also with fewer nodes than copies
 	Rebalance    bool  // spread the primaries evenly by itself
 	FullCoverage bool
+	SeedRate     int64 // bytes a second that this node gives of snapshots to others; 0: no limit
 	Times        ClusterTimes
 }
 
@@ -52,6 +53,7 @@ type ClusterTimes struct {
 	Hold        time.Duration // how long commands wait for a primary
 	Election    time.Duration // least time after which JetStream's followers elect; 0: nats-server's own
 	ReplicaLag  time.Duration // replicas that are further behind serve no reads
+	GoneAfter   time.Duration // the log is not kept any longer for a node that is silent for so long
 }
 
 // Partitions is the number of partitions: 1 on a lone node, what a cluster is to be created with otherwise.
@@ -158,6 +160,8 @@ func (t *ClusterTimes) check() error {
 	switch {
 	case t.LeaseMargin >= t.Lease:
 		return refusal("lease-margin-ms must be less than lease-ms")
+	case t.GoneAfter < t.SilentAfter:
+		return refusal("node-gone-after-seconds must not be less than cluster-node-timeout")
 	case t.SilentAfter < 3*t.Heartbeat:
 		return refusal("cluster-node-timeout must be at least three times heartbeat-ms: one heartbeat may be lost")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +33,13 @@ type copyOf struct {
 	log *jetstream.Log
 	now *coordinator.Map // the newest map
 	why error            // it does not run
+
+	filling atomic.Pointer[filling] // nil when the copy is not being filled
+	used    sync.WaitGroup          // of the open partition; Add is called under mu
+	weighed time.Time               // when bytes was asked for; belongs to look
+	bytes   atomic.Uint64           // of the state on disk
+
+	distrust bool // the state is to be replaced whatever it looks like; belongs to run
 }
 
 func newCopy(m *members, now *coordinator.Map, number int) *copyOf {
@@ -60,16 +66,9 @@ func (c *copyOf) run(ctx context.Context) {
 		}
 		c.members.node.log.Error("a partition is not held here any more", "partition", c.number, "error", err)
 		c.fail(err)
-		if !curable(err) {
-			return
-		}
+		c.distrust = c.distrust || isOfAnotherHistory(err)
 		wait(ctx, openAgain)
 	}
-}
-
-// curable tells whether a copy that ended this way may begin again by itself.
-func curable(err error) bool {
-	return !errors.Is(err, partitions.ErrDiffers) && !errors.Is(err, partitions.ErrBehind)
 }
 
 func wait(ctx context.Context, d time.Duration) {
@@ -88,21 +87,22 @@ func (c *copyOf) live(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	n := c.members.node
-	cfg := n.partitionConfig(c.number, len(c.newest().Partitions))
-	cfg.Log, cfg.Cluster, cfg.Store.Slots = log, c.membership(), c.slots
-	p, err := partitions.Open(cfg)
+	c.mu.Lock()
+	c.log = log
+	c.mu.Unlock()
+	p, err := c.openState(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer func() {
+		c.mu.Lock()
 		c.partition.Store(nil)
-		n.feeds.leavePartition(c.number)
+		c.mu.Unlock()
+		c.members.node.feeds.leavePartition(c.number)
+		c.used.Wait()
 		err = errors.Join(err, p.Close())
 	}()
-	c.mu.Lock()
-	c.log, c.why = log, nil
-	c.mu.Unlock()
+	c.fail(nil)
 	c.partition.Store(p)
 	c.follow(c.newest())
 	told, ended := context.WithCancel(ctx)
@@ -164,11 +164,11 @@ func (c *copyOf) openLog(ctx context.Context) (*jetstream.Log, error) {
 	}
 }
 
-// fail notes why the copy does not run, and tells whether that is news.
+// fail notes why the copy does not run, nil when it does, and tells whether that is news.
 func (c *copyOf) fail(why error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	news := c.why == nil || c.why.Error() != why.Error()
+	news := c.why == nil || why == nil || c.why.Error() != why.Error()
 	c.why = why
 	return news
 }
@@ -198,23 +198,10 @@ func (c *copyOf) heardTail(r *coordinator.PartitionReport) {
 	}
 }
 
-// keep is how much of the log every copy has durably, as far as heartbeats say; 0 when somebody has not said it.
+// keep is how much of the log every copy has durably, as far as heartbeats say.
 func (c *copyOf) keep() wal.Seq {
-	view := c.members.agent.View()
-	least := ^uint64(0)
-	for _, holder := range c.newest().Partitions[c.number].Holders {
-		peer := view.Peer(holder)
-		if peer == nil {
-			return 0
-		}
-		parts := peer.Report.Partitions
-		i := slices.IndexFunc(parts, func(p coordinator.PartitionReport) bool { return p.Partition == c.number })
-		if i < 0 {
-			return 0
-		}
-		least = min(least, parts[i].Durable)
-	}
-	return wal.Seq(least)
+	holders := c.newest().Partitions[c.number].Holders
+	return keepFor(c.members.agent.View(), holders, c.number, c.members.node.cfg.Cluster.Times.GoneAfter)
 }
 
 func (c *copyOf) abandonLog() {
@@ -231,6 +218,7 @@ func (c *copyOf) look() {
 	name := jetstream.StreamName(c.number)
 	c.leadsLog.Store(c.members.node.nats.LeadsStream(name))
 	c.holdsLog.Store(c.members.node.nats.HoldsAll(name))
+	c.weigh()
 }
 
 // report is what the heartbeat says of this copy, and how many commands it has run.
@@ -239,25 +227,26 @@ func (c *copyOf) report() (coordinator.PartitionReport, uint64) {
 	r.LogBehind = !c.holdsLog.Load()
 	p := c.partition.Load()
 	if p == nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
 		r.Role = coordinator.RoleSeeding // nothing of it can be used yet
+		c.mu.Lock()
 		if c.why != nil {
 			r.Why = c.why.Error()
-			if !curable(c.why) {
-				r.Role = coordinator.RoleStopped
-			}
 		}
+		c.mu.Unlock()
+		c.reportFilling(&r)
 		return r, 0
 	}
 	b := p.Brief()
 	r.Role, r.Term, r.Epoch = roleOf(b.Standing.Role), b.Naming.Term, uint64(b.Standing.Epoch)
 	r.Applied, r.Durable, r.Tail, r.Stuck = uint64(b.Applied), uint64(b.Durable), uint64(b.Tail), b.Stuck
+	r.First = uint64(b.First)
 	r.Keys, r.Load = b.Keys, c.rate.of(b.Commands)
 	r.StreamLeader = c.leadsLog.Load()
+	r.StateBytes = c.bytes.Load()
 	if b.Why != nil {
 		r.Why = b.Why.Error()
 	}
+	c.reportFilling(&r)
 	return r, b.Commands
 }
 

@@ -28,6 +28,7 @@ const (
 	logName    = "log"
 	stateName  = "state"
 	mapName    = "cluster.json"
+	copiesName = "snapshot"
 	modeName   = "mode"
 	readerName = "changes.nats"
 )
@@ -49,7 +50,8 @@ const (
 //	format              the version of this layout
 //	mode                solo or cluster; absent: solo
 //	log/                JetStream's files: the log
-//	state/PARTITION/    Pebble's files: the state
+//	state/PARTITION/    Pebble's files: the state; beside it PARTITION.seed while it is being filled from another node's
+//	snapshot/           copies of states that other nodes are filled from; of no use to the next process
 //	changes.nats        the URL with which NATS clients read changes, when the node has made their password
 //	cluster.json        the newest cluster map that the node has seen, if it is in a cluster
 type DataDir struct {
@@ -123,6 +125,9 @@ func (d *DataDir) LogDir() string { return filepath.Join(d.Path, logName) }
 func (d *DataDir) StateDir(partition int) string {
 	return filepath.Join(d.Path, stateName, strconv.Itoa(partition))
 }
+
+// SnapshotDir is where the copies of states are that other nodes are filled from. It need not be there yet.
+func (d *DataDir) SnapshotDir() string { return filepath.Join(d.Path, copiesName) }
 
 // readMap returns the cluster map that writeMap has kept, nil if there is none.
 func (d *DataDir) readMap() (*coordinator.Map, error) {

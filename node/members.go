@@ -47,6 +47,7 @@ type members struct {
 	routing atomic.Pointer[routing]
 	start   func(*copyOf) // set by run
 	ended   bool
+	filler  filler
 }
 
 func newMembers(n *Node) *members {
@@ -87,6 +88,9 @@ func (m *members) open() error {
 	}
 	known, err := n.dir.readMap()
 	if err != nil {
+		return err
+	}
+	if err := m.openFiller(); err != nil {
 		return err
 	}
 	m.routes = n.clusterConfig(known).Routes
@@ -135,6 +139,7 @@ func (m *members) run(ctx, serving context.Context, g *errgroup.Group) {
 		return m.agent.Run(background)
 	})
 	g.Go(func() error { return m.look(serving) })
+	m.runFiller(serving, g)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.start = func(c *copyOf) {

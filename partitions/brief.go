@@ -12,6 +12,7 @@ type Brief struct {
 	Naming   Naming
 	Applied  wal.Seq       // of the newest record that is in Pebble
 	Durable  wal.Seq       // up to here the state is on the disk, at least
+	First    wal.Seq       // the log begins here, as far as the primary knows; 0: not known
 	Tail     wal.Seq       // of the newest record known: on a primary the newest acknowledged
 	Stuck    time.Duration // since when the record in flight waits for its outcome
 	Keys     int64
@@ -61,7 +62,7 @@ func (p *Partition) Tail() wal.Seq {
 
 func (p *Partition) brief() Brief {
 	b := Brief{
-		at: p.cfg.Now(), Standing: p.standing.Load(), Naming: p.naming, Applied: p.atPebble, Durable: p.durable, Tail: p.tail.Seq,
+		at: p.cfg.Now(), Standing: p.standing.Load(), Naming: p.naming, Applied: p.atPebble, Durable: p.durable, First: p.trimmed, Tail: p.tail.Seq,
 		Keys: p.store.View(p.now()).Len(), Commands: p.commands, LagKnown: p.lag.known, Why: p.stopped,
 	}
 	if p.lag.known {

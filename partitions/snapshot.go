@@ -6,6 +6,7 @@ import (
 
 	"shiplog/partitions/keyspace"
 	"shiplog/shipper"
+	"shiplog/wal"
 )
 
 var _ shipper.Copier = (*Partition)(nil)
@@ -23,6 +24,12 @@ func (p *Partition) CopyTo(dir string) (shipper.Copied, error) {
 	}
 	return c, nil
 }
+
+// Position returns how far the state has come in its log. It is for the time between Open and Run.
+func (p *Partition) Position() wal.Position { return p.store.Position() }
+
+// StateBytes returns how large the state is on disk. It takes no lock of the partition, and must not be called after Close.
+func (p *Partition) StateBytes() uint64 { return p.store.Metrics().DiskSpaceUsage() }
 
 // Inspect says what the state in a folder is of, and changes nothing there. o is what it would be opened with.
 func Inspect(dir string, o keyspace.Options) (shipper.Copied, error) {

@@ -135,6 +135,9 @@ func (o *operator) partitions(c clusterOptions) error {
 // standing is a replica in a word or two.
 func (c *copyView) standing() string {
 	text := c.Address + unwell(c)
+	if c.Seeding != "" {
+		return text + " [" + c.Seeding + "]"
+	}
 	if c.Lag > 0 {
 		text += fmt.Sprintf(" (%d behind)", c.Lag)
 	}

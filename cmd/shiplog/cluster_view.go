@@ -43,7 +43,8 @@ type copyView struct {
 	Address string `json:"address"`
 	Applied int64  `json:"applied"`
 	Lag     int64  `json:"lag"`
-	Health  string `json:"health"` // online, loading or fail
+	Health  string `json:"health"`            // online, loading or fail
+	Seeding string `json:"seeding,omitempty"` // how far its filling from another node is
 }
 
 // lives tells whether the copy is in use.
@@ -149,7 +150,7 @@ func readPartitions(a answer) []partitionView {
 func readCopy(a answer) copyView {
 	f := a.pairs()
 	return copyView{ID: f["id"].text, Name: f["name"].text, Address: dialable(f["address"].text),
-		Applied: f["applied"].number(), Lag: f["lag"].number(), Health: f["health"].text}
+		Applied: f["applied"].number(), Lag: f["lag"].number(), Health: f["health"].text, Seeding: f["seeding"].text}
 }
 
 // dialable writes "host:port" so that an IPv6 host, which Redis does not put into brackets, can be dialled.

@@ -113,7 +113,7 @@ func checkReport(r *coordinator.Report) error {
 		switch {
 		case p.Partition <= last || p.Partition >= slot.Count:
 			return fmt.Errorf("%w: partition %d after %d", ErrMalformed, p.Partition, last)
-		case len(p.Why) > maxWhy || len(p.Role) > maxName || p.Stuck < 0:
+		case len(p.Why) > maxWhy || len(p.Role) > maxName || p.Stuck < 0 || p.Seed.From != "" && !isIdentity(string(p.Seed.From)) || p.Seed.Left < 0:
 			return fmt.Errorf("%w: partition %d", ErrMalformed, p.Partition)
 		}
 		last = p.Partition

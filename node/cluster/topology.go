@@ -43,6 +43,7 @@ type TopologyRange struct {
 	Primary   int
 	Replicas  []int
 	Epoch     uint64
+	First     uint64         // where its log begins, as far as its primary knows; 0: not known
 	Copies    []TopologyCopy // the primary's, then that of each of Replicas
 }
 
@@ -51,6 +52,7 @@ type TopologyCopy struct {
 	Role    coordinator.Role // empty: the node has said nothing about it
 	Applied uint64           // sequence of the newest record applied
 	Lag     uint64           // records between that and the end of the log, as far as anybody heard lately says
+	Seed    coordinator.Seed // how far its filling is, if its role is seeding
 	Loading bool             // it cannot serve yet, or not everything that is committed is in its copy of the log
 }
 
@@ -144,12 +146,15 @@ func (v View) ranged(m *coordinator.Map, p int, nodes []coordinator.Node) Topolo
 	for _, i := range append([]int{t.Primary}, t.Replicas...) {
 		c := TopologyCopy{Loading: true}
 		if r := v.copyOf(nodes[i].ID, p); r != nil {
-			c = TopologyCopy{Role: r.Role, Applied: r.Applied, Loading: isLoading(r)}
+			c = TopologyCopy{Role: r.Role, Applied: r.Applied, Seed: r.Seed, Loading: isLoading(r)}
 			if !v.Silent(nodes[i].ID) {
 				end = max(end, r.Tail, r.Applied)
 			}
 		}
 		t.Copies = append(t.Copies, c)
+	}
+	if r := v.copyOf(nodes[t.Primary].ID, p); r != nil && r.Role == coordinator.RolePrimary {
+		t.First = r.First
 	}
 	for i := range t.Copies {
 		t.Copies[i].Lag = end - min(end, t.Copies[i].Applied)

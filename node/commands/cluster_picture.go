@@ -363,8 +363,12 @@ func clusterPartitions(t *Topology, _ Args) reply.Reply {
 			lag := max(applied-c.applied, 0)
 			most = max(most, lag)
 			n := &t.Nodes[c.node]
-			shown := pairs("id", n.ID, "name", n.Name, "address", fmt.Sprintf("%s:%d", n.Host, n.Port), "applied", c.applied, "lag", lag,
-				"health", n.health(c.loading))
+			facts := []any{"id", n.ID, "name", n.Name, "address", fmt.Sprintf("%s:%d", n.Host, n.Port), "applied", c.applied, "lag", lag,
+				"health", n.health(c.loading)}
+			if c.seed != nil {
+				facts = append(facts, "seeding", c.seed.String())
+			}
+			shown := pairs(facts...)
 			if j == 0 {
 				primary = shown
 			} else {

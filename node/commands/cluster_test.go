@@ -288,8 +288,8 @@ func TestRoles(t *testing.T) {
 	}
 	c.expect("role", "[master 100 [[127.0.0.1 7912 5] [127.0.0.1 7911 1]]]")
 	has("it leads", c.do("info"), "redis_mode:cluster", "cluster_enabled:1", "role:master", "connected_slaves:2", "master_repl_offset:100",
-		"partition0:slots=0-4095,role=replica,epoch=3,applied=25,lag=5",
-		"partition2:slots=8192-12287,role=primary,epoch=2,applied=5,lag=0")
+		"partition0:slots=0-4095,role=replica,epoch=3,applied=25,lag=5,first=0",
+		"partition2:slots=8192-12287,role=primary,epoch=2,applied=5,lag=0,first=0")
 	if info := c.do("info replication"); !regexp.MustCompile(`slave0:ip=127.0.0.1,port=7912,state=online,offset=5,lag=\d+\r\n`).MatchString(info) {
 		t.Errorf("slave0 is not as it should be in\n%s", info)
 	}

@@ -201,6 +201,7 @@ func (i *infoText) shiplog() {
 	i.field("disk_free_bytes", i.facts.Memory.DiskFree)
 	i.field("writes_refused", i.facts.Node.WritesRefused != "")
 	i.field("writes_refused_reason", i.facts.Node.WritesRefused)
+	i.seeding()
 	i.partitions()
 }
 
@@ -219,8 +220,8 @@ func (i *infoText) partitions() {
 			if j == 0 {
 				role = "primary"
 			}
-			i.field(fmt.Sprintf("partition%d", r.Partition), fmt.Sprintf("slots=%d-%d,role=%s,epoch=%d,applied=%d,lag=%d",
-				r.First, r.Last, role, r.Epoch, c.applied, max(copies[0].applied-c.applied, 0)))
+			i.field(fmt.Sprintf("partition%d", r.Partition), fmt.Sprintf("slots=%d-%d,role=%s,epoch=%d,applied=%d,lag=%d,first=%d",
+				r.First, r.Last, role, r.Epoch, c.applied, max(copies[0].applied-c.applied, 0), r.LogFirst))
 		}
 	}
 }

@@ -73,6 +73,8 @@ type TopologyRange struct {
 	Primary     int
 	Replicas    []int
 	Applied     []int64 // the newest record applied; nil: not known
+	LogFirst    int64   // where the log begins, as far as the primary knows; 0: not known
+	Seeds       []*Seed // nil where the copy is not being filled
 	Loading     []bool  // it is being filled, or has failed; nil: none is
 }
 
@@ -81,6 +83,7 @@ type copyOf struct {
 	node    int
 	applied int64
 	loading bool
+	seed    *Seed // nil: it is not being filled
 }
 
 // copies returns the primary's copy and those of the replicas in the order of their nodes' ids.
@@ -93,6 +96,9 @@ func (r *TopologyRange) copies() []copyOf {
 		}
 		if i < len(r.Loading) {
 			c.loading = r.Loading[i]
+		}
+		if i < len(r.Seeds) {
+			c.seed = r.Seeds[i]
 		}
 		all = append(all, c)
 	}

@@ -38,10 +38,22 @@ type PartitionReport struct {
 	Epoch        uint64        `json:"epoch"`               // of the newest record applied
 	Applied      uint64        `json:"applied"`             // sequence of the newest record applied
 	Durable      uint64        `json:"durable"`             // up to here the state is on its disk
+	First        uint64        `json:"first,omitempty"`     // a primary's: where the log begins, as far as it knows
 	Tail         uint64        `json:"tail"`                // a primary's newest acknowledged record
 	Stuck        time.Duration `json:"stuck"`               // age of a primary's oldest append without an outcome
 	StreamLeader bool          `json:"streamLeader"`        // this node leads the partition's stream
 	LogBehind    bool          `json:"logBehind,omitempty"` // this node's copy of the stream does not hold all that is committed, or it has none
 	Keys         int64         `json:"keys"`
-	Load         float64       `json:"load"` // commands a second, lately
+	StateBytes   uint64        `json:"stateBytes,omitempty"` // of the state on its disk, lately
+	Seed         Seed          `json:"seed,omitzero"`        // how far it is, while its role is seeding
+	Load         float64       `json:"load"`                 // commands a second, lately
+}
+
+// Seed is how far the filling of a copy is.
+type Seed struct {
+	From   NodeID        `json:"from"`           // whose snapshot it gets
+	Have   uint64        `json:"have"`           // bytes of it
+	Total  uint64        `json:"total"`          // bytes; 0: not known yet
+	Behind uint64        `json:"behind"`         // records between the snapshot, or what is applied since, and the end of the log
+	Left   time.Duration `json:"left,omitempty"` // until all of the snapshot is here, about; 0: not known
 }

@@ -1,0 +1,86 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+
+	"shiplog/node/cluster"
+	"shiplog/partitions/coordinator"
+)
+
+// nearEnd is so many records behind the end of the log that a copy counts as one that is up to date.
+const nearEnd = 1000
+
+// givers are the nodes that a copy of a partition can be filled from, the best first: replicas that are up to date, the node with the
+// least load first, and the primary only behind all of them. Ties go to the lowest identity.
+func givers(v cluster.View, number int, self coordinator.NodeID) []coordinator.Node {
+	type candidate struct {
+		report *coordinator.Report
+		leads  bool
+	}
+	var all []candidate
+	end := logEnd(v, number, self)
+	reports := v.Reports()
+	for i := range reports {
+		r := &reports[i]
+		at := partitionOf(r, number)
+		if at == nil || r.Node.ID == self || r.Leaving || at.Applied == 0 || at.Applied+nearEnd < end {
+			continue
+		}
+		switch at.Role {
+		case coordinator.RoleReplica:
+			all = append(all, candidate{r, false})
+		case coordinator.RolePrimary, coordinator.RolePromoted, coordinator.RoleHanding:
+			all = append(all, candidate{r, true})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int { // reports come in the order of identities
+		if a.leads != b.leads {
+			return cmp.Compare(btoi(a.leads), btoi(b.leads))
+		}
+		return cmp.Compare(a.report.Load, b.report.Load)
+	})
+	nodes := make([]coordinator.Node, len(all))
+	for i, c := range all {
+		nodes[i] = c.report.Node
+	}
+	return nodes
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// logEnd is the newest record of a partition that other nodes that are heard know.
+func logEnd(v cluster.View, number int, self coordinator.NodeID) (end uint64) {
+	reports := v.Reports()
+	for i := range reports {
+		if at := partitionOf(&reports[i], number); at != nil && reports[i].Node.ID != self {
+			end = max(end, at.Tail, at.Applied)
+		}
+	}
+	return end
+}
+
+// stateBytes is how large the state of a partition is elsewhere, 0 when nobody says.
+func stateBytes(v cluster.View, number int, self coordinator.NodeID) (bytes uint64) {
+	reports := v.Reports()
+	for i := range reports {
+		if at := partitionOf(&reports[i], number); at != nil && reports[i].Node.ID != self && at.Role != coordinator.RoleSeeding {
+			bytes = max(bytes, at.StateBytes)
+		}
+	}
+	return bytes
+}
+
+// partitionOf is what a node says of a partition, nil when nothing.
+func partitionOf(r *coordinator.Report, number int) *coordinator.PartitionReport {
+	i, found := slices.BinarySearchFunc(r.Partitions, number, func(p coordinator.PartitionReport, number int) int { return p.Partition - number })
+	if !found {
+		return nil
+	}
+	return &r.Partitions[i]
+}
