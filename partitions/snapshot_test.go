@@ -2,6 +2,7 @@ package partitions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,7 +48,10 @@ func seedFromAnother(t *testing.T, prepare func(*testing.T, string)) {
 	log := waltest.NewMemory()
 	source := begin(t, log, nil, onDisk(filepath.Join(root, "source")))
 	for i := range 200 {
-		await(t, source.set(fmt.Sprint("key", i), strings.Repeat("v", 1000)))
+		c := source.set(fmt.Sprint("key", i), strings.Repeat("v", 1000))
+		if err := errors.Join(await(t, c), source.awaitApplied(c.number)); err != nil { // a snapshot is of what is applied
+			t.Fatal(err)
+		}
 	}
 	if err := log.Trim(t.Context(), 150); err != nil {
 		t.Fatal(err)
