@@ -116,7 +116,7 @@ func (f *feeds) Read(ctx context.Context, ask *commands.ChangeAsk, wait bool) re
 		switch some := len(got.items) > 0; {
 		case err != nil && !some:
 			return f.failedAt(err, &now)
-		case err != nil, got.full(), ctx.Err() != nil, !idle && (some || !wait), !behind && (some || !wait):
+		case err != nil, got.full(), ctx.Err() != nil, !behind && (some || !wait):
 			return reply.Array(reply.BulkString(now.String()), reply.Array(got.items...))
 		case !idle:
 		case behind:
@@ -203,7 +203,11 @@ func (f *feeds) missing(partition int) *reply.Reply {
 	}
 	var absent []string
 	for i := range h.partitions() {
-		if _, err := h.source(i); err != nil {
+		_, err := h.source(i)
+		if errors.Is(err, errNotOpen) {
+			return refuse(fmt.Sprintf("TRYAGAIN partition %d is here, but not open yet", i))
+		}
+		if err != nil {
 			absent = append(absent, fmt.Sprint(i))
 		}
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 
 	"shiplog/node/changes"
@@ -9,6 +10,9 @@ import (
 	"shiplog/partitions/slot"
 	"shiplog/wal"
 )
+
+// errNotOpen says that a copy will be here as soon as its log and its state are open.
+var errNotOpen = errors.New("the partition is not open here yet")
 
 // copySource is this node's copy of a partition, for those who read its log and its state.
 type copySource struct {
@@ -54,7 +58,7 @@ func (m *members) source(partition int) (*copySource, error) {
 	log := c.log
 	c.mu.Unlock()
 	if p == nil || log == nil {
-		return nil, fmt.Errorf("%w: it is not open yet", changes.ErrNotHeld)
+		return nil, fmt.Errorf("%w: %w", changes.ErrNotHeld, errNotOpen)
 	}
 	return &copySource{number: partition, slots: c.slots, log: log, partition: p}, nil
 }
