@@ -30,8 +30,6 @@ const AnyPort = server.RANDOM_PORT
 // that a reader could name the stream's own subject as the one that an answer is to be sent to, and so write into the stream.
 const IngestPrefix = "_R_."
 
-const changesAccount = "CHANGES"
-
 // changesText is the account's configuration. The first user is the engine's.
 const changesText = `
   CHANGES: {
