@@ -255,6 +255,8 @@ func TestTransactionOfManySlots(t *testing.T) {
 		"multi", "+OK", "t.write a 1", "+QUEUED", "t.write b 1", "+QUEUED", "exec", crossed, "exec", "-ERR EXEC without MULTI",
 		"multi", "+OK", "t.write {x}a 1", "+QUEUED", "ping", "+QUEUED", "t.write {x}b 1", "+QUEUED", "exec", "[+OK +PONG +OK]",
 		"multi", "+OK", "mget a b", crossed, "exec", "-EXECABORT Transaction discarded because of previous errors.",
+		"multi", "+OK", "watch a b", crossed, "exec", "-EXECABORT Transaction discarded because of previous errors.",
+		"multi", "+OK", "watch a", "-ERR WATCH inside MULTI is not allowed", "discard", "+OK",
 		"watch a b", crossed,
 		"watch a", "+OK", "watch b", "+OK", "multi", "+OK", "t.write c 1", "+QUEUED", "exec", "[+OK]",
 	)
