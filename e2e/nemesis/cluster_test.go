@@ -72,7 +72,7 @@ func startCluster(t *testing.T, p Plan, more ...string) *Local {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { leave(t, l) })
-	if err := WaitServing(productAccess(l), clusterPartitions, time.Minute); err != nil {
+	if err := WaitServing(productAccess(l), clusterPartitions, time.Minute, nil); err != nil {
 		t.Fatal(err)
 	}
 	return l

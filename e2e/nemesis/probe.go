@@ -206,8 +206,8 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// WaitServing waits until every one of n partitions has taken a write.
-func WaitServing(access Access, n int, limit time.Duration) error {
+// WaitServing waits until every one of n partitions has taken a write. Between two attempts it calls again, if that is not nil.
+func WaitServing(access Access, n int, limit time.Duration, again func() error) error {
 	c := NewClient(access)
 	defer c.Close()
 	deadline := time.Now().Add(limit)
@@ -221,6 +221,12 @@ func WaitServing(access Access, n int, limit time.Duration) error {
 				return fmt.Errorf("partition %d does not serve within %v: %w", i, limit, r.Err)
 			}
 			time.Sleep(50 * time.Millisecond)
+			if again == nil {
+				continue
+			}
+			if err := again(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -51,6 +51,16 @@ func TestNemesisUnclearAcks(t *testing.T) {
 	}
 }
 
+// startEnded starts those nodes that do not run.
+func startEnded(l *Local) (err error) {
+	for _, n := range l.Nodes() {
+		if n.PID() == 0 {
+			err = errors.Join(err, n.Restart())
+		}
+	}
+	return err
+}
+
 // TestNemesisFailpoints has nodes sleep, also while they hold a partition's lock, for longer than a lease, and end, as with kill -9, between
 // the steps of writing, reading, becoming primary and handing over.
 func TestNemesisFailpoints(t *testing.T) {
@@ -64,7 +74,8 @@ func TestNemesisFailpoints(t *testing.T) {
 		"before-apply=die:1,before-reply=die:1")
 	restart := func() (err error) {
 		for _, n := range l.Nodes() {
-			err = errors.Join(err, n.Kill9(), n.Restart(), WaitServing(productAccess(l), clusterPartitions, time.Minute))
+			// Others may end by themselves meanwhile: becoming primary is when they do so.
+			err = errors.Join(err, n.Kill9(), startEnded(l), WaitServing(productAccess(l), clusterPartitions, time.Minute, func() error { return startEnded(l) }))
 		}
 		return err
 	}
