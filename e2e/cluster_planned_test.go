@@ -150,6 +150,7 @@ func TestClusterReplicaReads(t *testing.T) {
 			}
 		}
 	})
+	t.Run("limits", func(t *testing.T) { directiveLimits(t, c) })
 }
 
 // reads returns how many keys were looked up on each node.
