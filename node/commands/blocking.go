@@ -20,6 +20,7 @@ type parkedCall struct {
 	args      Args // copied: they outlive the connection's buffer
 	awaits    keyspace.Type
 	until     time.Time // when its time is over; zero: never
+	ripe      time.Time // when it may find something though no key has changed; zero: never
 	partition Partition // where it is parked
 	before    Wait      // what the reply rests on that there is nothing for it
 	ran       time.Duration
@@ -83,8 +84,9 @@ func (c *parkedCall) begin() Result {
 		return s.refused(c.row, *elsewhere)
 	}
 	c.turn = turn{words: c.args}
+	start := s.srv.now()
 	wait, served, err := p.Park(c, c.keys())
-	c.ran += s.srv.now() - time.Duration(s.lastAt.Load())
+	c.ran += s.srv.now() - start
 	switch {
 	case err != nil:
 		return c.failed(err)
@@ -112,8 +114,9 @@ func (c *parkedCall) keys() [][]byte {
 func (c *parkedCall) await(ctx context.Context) Result {
 	c.s.outbound.end() // what clients that track are told does not wait with it
 	var over <-chan time.Time
-	if !c.until.IsZero() {
-		timer := time.NewTimer(time.Until(c.until))
+	wait, ripens := c.patience()
+	if wait >= 0 {
+		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		over = timer.C
 	}
@@ -124,8 +127,13 @@ func (c *parkedCall) await(ctx context.Context) Result {
 		return c.end(why)
 	case <-over:
 	case <-ctx.Done():
+		ripens = false
 	}
-	if c.partition.Unpark(c) {
+	switch out := c.partition.Unpark(c); {
+	case out && ripens:
+		c.leave()
+		return c.begin()
+	case out:
 		return c.end(context.Cause(ctx))
 	}
 	select { // somebody was faster
@@ -133,6 +141,18 @@ func (c *parkedCall) await(ctx context.Context) Result {
 		return c.wake(w)
 	case why := <-c.unblocked:
 		return c.end(why)
+	}
+}
+
+// patience returns how long the command waits for its keys, less than 0 for ever, and whether it then looks again by itself.
+func (c *parkedCall) patience() (wait time.Duration, ripens bool) {
+	switch {
+	case !c.ripe.IsZero() && (c.until.IsZero() || c.ripe.Before(c.until)):
+		return max(0, time.Until(c.ripe)), true
+	case c.until.IsZero():
+		return -1, false
+	default:
+		return max(0, time.Until(c.until)), false
 	}
 }
 
@@ -228,11 +248,23 @@ func (c *parkedCall) Write(tx *keyspace.Tx) {
 	t := &c.turn
 	if !t.again {
 		t.reply = c.run(tx)
+		c.ripen(&tx.View)
 		return
 	}
 	start := c.s.srv.now()
 	t.reply = c.runAgain(tx)
 	t.took += c.s.srv.now() - start
+}
+
+// ripen notes when a command that is about to wait is to look again.
+func (c *parkedCall) ripen(v *keyspace.View) {
+	c.ripe = time.Time{}
+	if c.row.Ripens == nil || c.Served() {
+		return
+	}
+	if at, ok := c.row.Ripens(v, c.args); ok {
+		c.ripe = time.Now().Add(time.Duration(at-v.Now()) * time.Millisecond)
+	}
 }
 
 func (c *parkedCall) run(tx *keyspace.Tx) reply.Reply {

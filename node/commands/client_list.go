@@ -119,6 +119,7 @@ func clientType(word []byte) (string, *reply.Reply) {
 type killFilter struct {
 	addr, laddr, kind string
 	id                uint64
+	age               int64 // seconds; 0: any
 	skipMe            bool
 }
 
@@ -168,6 +169,8 @@ func (f *killFilter) parse(a Args) *reply.Reply {
 				r := reply.Errorf("ERR No such user '%s'", value)
 				return &r
 			}
+		case is(a[i], "maxage"):
+			f.age, refusal = maxAge(value)
 		case is(a[i], "skipme") && (is(value, "yes") || is(value, "no")):
 			f.skipMe = is(value, "yes")
 		default:
@@ -180,6 +183,18 @@ func (f *killFilter) parse(a Args) *reply.Reply {
 	return nil
 }
 
+// maxAge reads CLIENT KILL's MAXAGE.
+func maxAge(word []byte) (int64, *reply.Reply) {
+	n, ok := parseInt(word)
+	switch {
+	case !ok:
+		return 0, refuse(reply.Error("ERR maxage is not an integer or out of range"))
+	case n <= 0:
+		return 0, refuse(reply.Error("ERR maxage should be greater than 0"))
+	}
+	return n, nil
+}
+
 // kill closes the clients that f means and returns their number. The session's own connection is closed
 // after the reply.
 func (s *Session) kill(f *killFilter) (killed int64) {
@@ -189,6 +204,7 @@ func (s *Session) kill(f *killFilter) (killed int64) {
 			f.addr != "" && other.conn.Remote != f.addr,
 			f.laddr != "" && other.conn.Local != f.laddr,
 			f.kind != "" && f.kind != "normal",
+			seconds(s.srv.now()-other.born) < f.age,
 			f.skipMe && other == s:
 			continue
 		}

@@ -3,6 +3,8 @@ package commands
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestAuth(t *testing.T) {
@@ -150,6 +152,9 @@ func TestClientKill(t *testing.T) {
 		{"client kill type x", "-ERR Unknown client type 'x'", "", false},
 		{"client kill skipme maybe", "-ERR syntax error", "", false},
 		{"client kill id 2 addr", "-ERR syntax error", "", false},
+		{"client kill maxage 1", "0", "", false},
+		{"client kill maxage 0", "-ERR maxage should be greater than 0", "", false},
+		{"client kill maxage x", "-ERR maxage is not an integer or out of range", "", false},
 		{"client kill foo bar", "-ERR syntax error", "", false},
 	} {
 		r := newRig(t)
@@ -195,4 +200,16 @@ func TestClientUnblock(t *testing.T) {
 		}
 		other.expect(c.how, "0")
 	}
+}
+
+// CLIENT KILL with MAXAGE means clients that are as old, and not younger ones.
+func TestClientKillByAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		me := r.connect()
+		time.Sleep(time.Second)
+		r.connect()
+		time.Sleep(3 * time.Second)
+		me.expect("client kill maxage 4", "0", "client kill maxage 3", "1", "client kill maxage 4 skipme no", "1")
+	})
 }

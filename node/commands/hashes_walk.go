@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strconv"
 
 	"shiplog/node/reply"
@@ -33,7 +34,7 @@ func hashWalkRows() []Row {
 			Read:       hrandfield},
 		{Name: "hscan", Since: "2.8.0", Arity: -3, Flags: FlagReadonly,
 			Summary:    "Incrementally iterate hash fields and associated values",
-			Syntax:     "key:key cursor:integer MATCH=pattern:pattern? COUNT=count:integer?",
+			Syntax:     "key:key cursor:integer MATCH=pattern:pattern? COUNT=count:integer? NOVALUES?~7.4.0",
 			Complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection..",
 			Tips:       []string{"nondeterministic_output"},
 			Keys:       oneKey("RO access"),
@@ -156,7 +157,7 @@ func parseRandField(words Args) (n int64, values bool, refusal *reply.Reply) {
 // mostPairs is how many fields with values Redis lets a client ask for.
 const mostPairs = 1<<62 - 1
 
-// HSCAN key cursor [MATCH pattern] [COUNT count]
+// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
 //
 // A hash that has its small encoding is shown as a whole, wherever the cursor stands.
 func hscan(v *keyspace.View, a Args) reply.Reply {
@@ -171,14 +172,15 @@ func hscan(v *keyspace.View, a Args) reply.Reply {
 	if !s.There() {
 		return reply.Array(reply.BulkString("0"), reply.Array())
 	}
-	o, refusal := parseScan(a[3:])
+	words, bare := withoutValues(a[3:])
+	o, refusal := parseScan(words)
 	if refusal == nil && o.typed {
 		refusal = refuse(reply.Syntax())
 	}
 	if refusal != nil {
 		return *refusal
 	}
-	l, count := fieldList{names: true, values: true}, o.count
+	l, count := fieldList{names: true, values: !bare}, o.count
 	if s.Packed() {
 		cursor, count = 0, s.Len()
 	}
@@ -188,4 +190,15 @@ func hscan(v *keyspace.View, a Args) reply.Reply {
 		}
 	})
 	return reply.Array(reply.BulkString(strconv.FormatUint(next, 10)), reply.Array(l.elems...))
+}
+
+// withoutValues takes NOVALUES out of HSCAN's options, where it stands in an option's place.
+func withoutValues(words Args) (rest Args, found bool) {
+	for i := 0; i < len(words); i += 2 {
+		if is(words[i], "novalues") {
+			rest, _ = withoutValues(words[i+1:])
+			return slices.Concat(words[:i], rest), true
+		}
+	}
+	return words, false
 }

@@ -117,6 +117,10 @@ type Row struct {
 	// Blocks returns how long the command waits, 0 for ever, less than 0 when it does not, or why it cannot run.
 	Blocks func(a Args) (time.Duration, *reply.Reply)
 
+	// Ripens returns when, in Unix milliseconds, a command that waits and has Blocks may find something though none of its keys changes; it
+	// is not ok when that never happens. It is asked where Write found nothing.
+	Ripens func(v *keyspace.View, a Args) (at int64, ok bool)
+
 	state *rowState // given by the table
 }
 

@@ -10,13 +10,14 @@ func streamEntryRows(limits func() keyspace.Limits) []Row {
 	return []Row{
 		{Name: "xadd", Since: "5.0.0", Arity: -5, Flags: FlagWrite | FlagDenyOOM | FlagFast,
 			Summary:    "Appends a new entry to a stream",
-			Syntax:     `key:key NOMKSTREAM?~6.2.0 trim(strategy(MAXLEN|MINID~6.2.0) operator("="=equal:pure-token|"~"=approximately:pure-token)? threshold LIMIT=count:integer?~6.2.0)? id_or_auto("*"=auto_id:pure-token|id) field_value(field value)*`,
+			Syntax:     `key:key NOMKSTREAM?~6.2.0 condition(KEEPREF|DELREF|ACKED)?~8.2.0 trim(strategy(MAXLEN|MINID~6.2.0) operator("="=equal:pure-token|"~"=approximately:pure-token)? threshold LIMIT=count:integer?~6.2.0)? id_or_auto("*"=auto_id:pure-token|id) field_value(field value)*`,
 			Complexity: "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.",
 			Tips:       []string{"nondeterministic_output"},
 			Keys:       []KeySpec{{Flags: "RW update", Notes: "UPDATE instead of INSERT because of the optional trimming feature", Index: 1, Step: 1}},
 			History: []Change{
 				{"6.2.0", "Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option."},
-				{"7.0.0", "Added support for the `<ms>-*` explicit ID form."}},
+				{"7.0.0", "Added support for the `<ms>-*` explicit ID form."},
+				{"8.2.0", "Added the `KEEPREF`, `DELREF` and `ACKED` options."}},
 			Write: func(tx *keyspace.Tx, a Args) reply.Reply { return xadd(tx, a, limits().Stream) }},
 		{Name: "xdel", Since: "5.0.0", Arity: -3, Flags: FlagWrite | FlagFast,
 			Summary:    "Removes the specified entries from the stream. Returns the number of items actually deleted, that may be different from the number of IDs passed in case certain IDs do not exist.",
@@ -43,7 +44,7 @@ func streamEntryRows(limits func() keyspace.Limits) []Row {
 // mostInEntry is how many bytes the fields and values of an entry may be together, as in Redis.
 const mostInEntry = 1 << 30
 
-// XADD key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]
+// XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]
 func xadd(tx *keyspace.Tx, a Args, limits keyspace.NodeLimits) reply.Reply {
 	o, refusal := readAdding(a, limits)
 	if refusal != nil {

@@ -19,10 +19,11 @@ func streamReadRows() []Row {
 			Read:       xread},
 		{Name: "xreadgroup", Since: "5.0.0", Arity: -7, Flags: FlagWrite | FlagBlocking | FlagMovableKeys | FlagRetryErrors,
 			Summary:    "Return new entries from a stream using a consumer group, or access the history of the pending entries for a given consumer. Can block.",
-			Syntax:     "GROUP=group_consumer(group consumer) COUNT=count:integer? BLOCK=milliseconds:integer? NOACK? STREAMS=streams(key:key* id*)",
+			Syntax:     "GROUP=group_consumer(group consumer) COUNT=count:integer? BLOCK=milliseconds:integer? CLAIM=min-idle-time:integer?~8.4.0 NOACK? STREAMS=streams(key:key* id*)",
 			Complexity: "For each stream mentioned: O(M) with M being the number of elements returned. If M is constant (e.g. always asking for the first 10 elements with COUNT), you can consider it O(1). On the other side when XREADGROUP blocks, XADD will pay the O(N) time in order to serve the N clients blocked on the stream getting new data.",
 			Keys:       []KeySpec{{Flags: "RO access", Keyword: "STREAMS", From: 4, Last: -1, Step: 1, Limit: 2}},
 			Blocks:     blockOnStreams,
+			Ripens:     claimable,
 			Write:      xreadgroup},
 	}
 }
@@ -34,6 +35,8 @@ type reading struct {
 	timeout         time.Duration // negative: it does not wait
 	count           int64         // 0: all
 	noAck           bool
+	claims          bool // CLAIM
+	minIdle         int64
 	keys, ids       Args
 }
 
@@ -49,6 +52,9 @@ func readReading(a Args) (o reading, refusal *reply.Reply) {
 	for i := 1; i < len(a) && refusal == nil && o.keys == nil; i++ {
 		more := len(a) - i - 1
 		switch {
+		case more > 0 && is(a[i], "claim"):
+			i++
+			refusal = o.claim(a[i])
 		case more > 0 && is(a[i], "block"):
 			i++
 			o.timeout, refusal = blockMillis(a[i])
@@ -87,6 +93,18 @@ func (o *reading) groupOnly(option string) *reply.Reply {
 		return nil
 	}
 	return refuse(reply.Errorf("ERR The %s option is only supported by XREADGROUP. You called XREAD instead.", option))
+}
+
+// claim reads what stands behind CLAIM.
+func (o *reading) claim(word []byte) *reply.Reply {
+	n, ok := parseInt(word)
+	switch o.claims, o.minIdle = true, n; {
+	case !ok:
+		return refuse(reply.Error("ERR min-idle-time is not an integer or out of range"))
+	case n < 0:
+		return refuse(reply.Error("ERR min-idle-time must be a positive integer"))
+	}
+	return o.groupOnly("CLAIM")
 }
 
 // streams takes the words behind STREAMS: the keys, and as many ids.
@@ -156,7 +174,7 @@ func entriesBehind(s *keyspace.Stream, id keyspace.StreamID, count int64) (entri
 	return entries
 }
 
-// XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]
+// XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time] [NOACK] STREAMS key [key ...] id [id ...]
 func xreadgroup(tx *keyspace.Tx, a Args) reply.Reply {
 	o, refusal := readReading(a)
 	if refusal != nil {
@@ -171,7 +189,7 @@ func xreadgroup(tx *keyspace.Tx, a Args) reply.Reply {
 	var found []reply.Reply
 	for i, key := range o.keys {
 		s, _ := tx.WriteStream(key)
-		if entries, served := o.serve(&s, from[i]); served {
+		if entries, served := o.serve(&s, from[i], tx.Now()); served {
 			found = append(found, reply.Bulk(key), entries)
 		}
 	}
@@ -204,15 +222,66 @@ func (o *reading) check(v *keyspace.View, i int) (id keyspace.StreamID, refusal 
 }
 
 // serve reads what is new, or, from an id on, what is pending for the consumer.
-func (o *reading) serve(s *keyspace.Stream, id keyspace.StreamID) (entries reply.Reply, served bool) {
+func (o *reading) serve(s *keyspace.Stream, id keyspace.StreamID, now int64) (entries reply.Reply, served bool) {
 	from, ok := id.Next()
 	if ok {
 		return historyReply(s.Redeliver(o.group, o.consumer, from, o.count)), true
 	}
 	g, _ := s.Group(o.group)
+	if o.claims {
+		elems := o.claimThenRead(s, g, now)
+		return reply.Array(elems...), len(elems) > 0
+	}
 	news := s.Deliver(g, o.consumer, o.count, o.noAck)
 	return entriesReply(news, false), len(news) > 0
 }
+
+// claimThenRead takes over what has been pending long enough, which stays pending with NOACK too, and then reads what is new, within
+// COUNT together. Each entry tells how long it had been pending and how often it had been delivered.
+func (o *reading) claimThenRead(s *keyspace.Stream, g keyspace.Group, now int64) (elems []reply.Reply) {
+	c := keyspace.Claim{Group: g, Consumer: o.consumer, MinIdle: o.minIdle, At: now, Count: -1}
+	for _, t := range s.ClaimIdle(&c, o.count) {
+		elems = append(elems, deliveryReply(&t.Entry, max(0, c.At-t.Before.At), t.Before.Count))
+	}
+	left := o.count - int64(len(elems))
+	if o.count > 0 && left == 0 {
+		return elems
+	}
+	for _, e := range s.Deliver(g, o.consumer, max(left, 0), o.noAck) {
+		elems = append(elems, deliveryReply(&e, 0, 0))
+	}
+	return elems
+}
+
+// deliveryReply is an entry with what is known of its deliveries.
+func deliveryReply(e *keyspace.Entry, idle, count int64) reply.Reply {
+	r := entryReply(e)
+	r.Elems = append(r.Elems, reply.Int(idle), reply.Int(count))
+	return r
+}
+
+// unseen is how often XREADGROUP with CLAIM looks, while it waits, for what others have got meanwhile: no more often than it could have
+// become old enough, and than this many milliseconds.
+const unseen = 100
+
+// claimable returns when a waiting XREADGROUP may find something that has been pending long enough.
+func claimable(v *keyspace.View, a Args) (at int64, ok bool) {
+	o, refusal := readReading(a)
+	if refusal != nil || !o.claims {
+		return 0, false
+	}
+	at = v.Now() + max(min(o.minIdle, mostIdle), unseen)
+	for i, key := range o.keys {
+		s, _ := v.ReadStream(key)
+		if oldest, pending := s.OldestDelivery(o.group); pending && string(o.ids[i]) == ">" {
+			at = min(at, max(oldest+min(o.minIdle, mostIdle), v.Now()+1))
+		}
+	}
+	return at, true
+}
+
+// mostIdle is an idle time that nobody lives to see, and that can be added to a time.
+const mostIdle = 1 << 50
 
 // historyReply are entries that are pending; those that have been deleted have no fields.
 func historyReply(entries []keyspace.Entry) reply.Reply {

@@ -10,12 +10,14 @@ func streamTrimRows(limits func() keyspace.Limits) []Row {
 	return []Row{
 		{Name: "xtrim", Since: "5.0.0", Arity: -4, Flags: FlagWrite,
 			Summary:    "Trims the stream to (approximately if '~' is passed) a certain size",
-			Syntax:     `key:key trim(strategy(MAXLEN|MINID~6.2.0) operator("="=equal:pure-token|"~"=approximately:pure-token)? threshold LIMIT=count:integer?~6.2.0)`,
+			Syntax:     `key:key trim(strategy(MAXLEN|MINID~6.2.0) operator("="=equal:pure-token|"~"=approximately:pure-token)? threshold LIMIT=count:integer?~6.2.0) condition(KEEPREF|DELREF|ACKED)?~8.2.0`,
 			Complexity: "O(N), with N being the number of evicted entries. Constant times are very small however, since entries are organized in macro nodes containing multiple entries that can be released with a single deallocation.",
 			Tips:       []string{"nondeterministic_output"},
 			Keys:       oneKey("RW delete"),
-			History:    []Change{{"6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option."}},
-			Write:      func(tx *keyspace.Tx, a Args) reply.Reply { return xtrim(tx, a, limits().Stream) }},
+			History: []Change{
+				{"6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option."},
+				{"8.2.0", "Added the `KEEPREF`, `DELREF` and `ACKED` options."}},
+			Write: func(tx *keyspace.Tx, a Args) reply.Reply { return xtrim(tx, a, limits().Stream) }},
 	}
 }
 
@@ -31,7 +33,7 @@ type adding struct {
 	rest    int // where the fields begin
 }
 
-// XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]
+// XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]
 func xtrim(tx *keyspace.Tx, a Args, limits keyspace.NodeLimits) reply.Reply {
 	o := adding{}
 	if refusal := o.options(a, false); refusal != nil {
@@ -71,6 +73,7 @@ func (o *adding) options(a Args, xadd bool) (refusal *reply.Reply) {
 			refusal = o.limit(a[i])
 		case xadd && is(a[i], "nomkstream"):
 			o.noMake = true
+		case o.refs(a[i]):
 		case xadd:
 			o.rest = i + 1
 			return o.entry(a[i])
@@ -80,6 +83,21 @@ func (o *adding) options(a Args, xadd bool) (refusal *reply.Reply) {
 	}
 	o.rest = i + 1
 	return refusal
+}
+
+// refs tells whether a word says what becomes of what is pending, and reads it.
+func (o *adding) refs(word []byte) bool {
+	switch {
+	case is(word, "keepref"):
+		o.trim.Refs = keyspace.KeepRefs
+	case is(word, "delref"):
+		o.trim.Refs = keyspace.DropRefs
+	case is(word, "acked"):
+		o.trim.Refs = keyspace.AckedOnly
+	default:
+		return false
+	}
+	return true
 }
 
 // entry reads the id of the new entry.

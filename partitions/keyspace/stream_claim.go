@@ -1,6 +1,11 @@
 package keyspace
 
-import "shiplog/wal"
+import (
+	"cmp"
+	"slices"
+
+	"shiplog/wal"
+)
 
 // Claim is how a consumer takes over entries that are pending for others.
 type Claim struct {
@@ -106,4 +111,44 @@ func (s *Stream) ClaimSome(c *Claim, from StreamID, count int64) (out Claimed) {
 func (s *Stream) has(id StreamID) bool {
 	_, there := s.node(id)
 	return there
+}
+
+// Taken is an entry that ClaimIdle took over: when it had been delivered last, and how often.
+type Taken struct {
+	Entry
+	Before Pending
+}
+
+// ClaimIdle takes over what was delivered MinIdle milliseconds ago or earlier, at most count entries (0: all), those first that have waited
+// longest. What is pending and has been deleted is passed over. It costs as much as is pending in the group.
+func (s *Stream) ClaimIdle(c *Claim, count int64) (taken []Taken) {
+	var idle []Pending
+	s.EachPending(c.Group.Name, nil, StreamID{}, wal.MaxStreamID(), func(p Pending) bool {
+		if s.v.now-p.At >= c.MinIdle {
+			idle = append(idle, p)
+		}
+		return true
+	})
+	slices.SortStableFunc(idle, func(a, b Pending) int { return cmp.Compare(a.At, b.At) })
+	w := claiming{Claim: c, s: s}
+	for _, p := range idle {
+		if count > 0 && int64(len(taken)) == count {
+			break
+		}
+		if e, there := s.Entry(p.ID); there && w.take(p, &p) {
+			taken = append(taken, Taken{Entry: e, Before: p})
+		}
+	}
+	return taken
+}
+
+// OldestDelivery returns when what has been pending longest in a group was delivered; it is not ok when nothing is pending.
+func (s *Stream) OldestDelivery(group []byte) (at int64, ok bool) {
+	s.EachPending(group, nil, StreamID{}, wal.MaxStreamID(), func(p Pending) bool {
+		if !ok || p.At < at {
+			at, ok = p.At, true
+		}
+		return true
+	})
+	return at, ok
 }

@@ -9,7 +9,17 @@ type Trim struct {
 	MinID  StreamID // the first that may stay
 	Approx bool     // only whole nodes, as far as they have no entry that must stay
 	Limit  int64    // with Approx: at most so many; 0: no limit
+	Refs   TrimRefs
 }
+
+// TrimRefs says what trimming makes of groups in which entries are pending.
+type TrimRefs int
+
+const (
+	KeepRefs  TrimRefs = iota // they stay pending
+	DropRefs                  // they are pending no more
+	AckedOnly                 // only entries go that every group has delivered and nobody has pending
+)
 
 // trimming is the walk over the oldest entries that finds those to go.
 type trimming struct {
@@ -41,6 +51,9 @@ func (s *Stream) Trim(tr Trim) int64 {
 	if t.count == 0 || !tr.ByID && t.count <= tr.MaxLen {
 		return 0
 	}
+	if tr.Refs == AckedOnly {
+		return s.trimAcked(tr)
+	}
 	if tr.Approx && tr.keeps(&top.front, t.count) {
 		return 0
 	}
@@ -60,6 +73,9 @@ func (s *Stream) Trim(tr Trim) int64 {
 		w.commit()
 	}
 	if w.removed > 0 {
+		if tr.Refs == DropRefs {
+			s.unrefUpTo(w.last)
+		}
 		s.removeOldest(&w, t, top)
 	}
 	return w.removed
