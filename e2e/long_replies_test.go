@@ -56,7 +56,7 @@ func fillLong(t *testing.T, c *Client) {
 
 func longReplies(t *testing.T, conns [2]*Client) {
 	t.Helper()
-	unordered, pairs, exact := rule{name: "unordered"}, rule{name: "pairs"}, rule{}
+	unordered, pairs, shape, exact := rule{name: "unordered"}, rule{name: "pairs"}, rule{name: "shape"}, rule{}
 	for _, q := range []struct {
 		rule  rule
 		words []string
@@ -73,7 +73,13 @@ func longReplies(t *testing.T, conns [2]*Client) {
 		{exact, []string{"XRANGE", "x", "-", "+"}}, {exact, []string{"XREVRANGE", "x", "+", "-", "COUNT", "7000"}},
 		{exact, []string{"XRANGE", "x", "(101", "9000-0"}}, {exact, []string{"XREVRANGE", "x", "9000", "500"}},
 		{unordered, []string{"SUNION", "s", "l-set"}}, {unordered, []string{"SDIFF", "s", "none"}}, {unordered, []string{"SINTER", "s", "s"}},
-		{unordered, []string{"SRANDMEMBER", "s", "9000000"}}, {rule{name: "shape"}, []string{"SRANDMEMBER", "s", "-9000"}},
+		{unordered, []string{"SRANDMEMBER", "s", "9000000"}}, {shape, []string{"SRANDMEMBER", "s", "-9000"}},
+		{rule{name: "deep"}, []string{"HRANDFIELD", "h", "9000000", "WITHVALUES"}}, {shape, []string{"HRANDFIELD", "h", "-9000", "WITHVALUES"}},
+		{unordered, []string{"HRANDFIELD", "h", "9000000"}}, {shape, []string{"ZRANDMEMBER", "z", "9000"}},
+		{shape, []string{"ZRANDMEMBER", "z", "-9000", "WITHSCORES"}}, {exact, []string{"ZUNION", "2", "z", "same", "WITHSCORES"}},
+		{exact, []string{"ZDIFF", "1", "z"}}, {exact, []string{"SORT", "l", "ALPHA"}}, {exact, []string{"SORT", "l", "BY", "none", "LIMIT", "7", "9000"}},
+		{exact, []string{"SORT", "z", "BY", "none", "GET", "none_*", "GET", "#"}},
+		{exact, []string{"LPOP", "l", "4500"}}, {shape, []string{"SPOP", "s", "4500"}}, {exact, []string{"ZPOPMAX", "z", "4500"}},
 	} {
 		for _, inside := range []bool{false, true} {
 			script := [][]string{{"GET", "none"}, q.words, {"PING"}}

@@ -83,31 +83,38 @@ func (f *entryFeed) Next(dst []reply.Reply, most int) ([]reply.Reply, bool, erro
 	return dst, f.left > 0, nil
 }
 
-// wordsReply is an aggregate of bulk strings that nobody will change. When they are many it is made piece by piece, so that there are
-// never replies of them all, nor all their bytes once more.
+// wordsReply is an aggregate of bulk strings that nobody will change.
 func wordsReply(kind reply.Kind, words [][]byte) reply.Reply {
-	if len(words) < feedFrom {
-		return reply.Reply{Kind: kind, Elems: bulks(words)}
-	}
-	feed := wordFeed(words)
-	return reply.Fed(kind, int64(len(words)), &feed)
+	return listReply(kind, len(words), func(i int) reply.Reply { return reply.Bulk(words[i]) })
 }
 
-// wordFeed makes a reply of words that are there.
-type wordFeed [][]byte
+// listReply is an aggregate of n elements, which at makes of what is in memory and will not change. When they are many it is made piece
+// by piece, so that there are never replies of them all, nor all their bytes once more.
+func listReply(kind reply.Kind, n int, at func(i int) reply.Reply) reply.Reply {
+	feed := &listFeed{n: n, at: at}
+	if n >= feedFrom {
+		return reply.Fed(kind, int64(n), feed)
+	}
+	elems, _, _ := feed.Next(make([]reply.Reply, 0, n), n) // it does not fail
+	return reply.Reply{Kind: kind, Elems: elems}
+}
+
+// listFeed makes a reply of n elements; next is the first that is still wanted.
+type listFeed struct {
+	next, n int
+	at      func(i int) reply.Reply
+}
 
 // Next implements reply.Feed.
-func (f *wordFeed) Next(dst []reply.Reply, most int) ([]reply.Reply, bool, error) {
-	n := min(most, len(*f))
-	for _, word := range (*f)[:n] {
-		dst = append(dst, reply.Bulk(word))
+func (f *listFeed) Next(dst []reply.Reply, most int) ([]reply.Reply, bool, error) {
+	for end := min(f.n, f.next+most); f.next < end; f.next++ {
+		dst = append(dst, f.at(f.next))
 	}
-	*f = (*f)[n:]
-	return dst, len(*f) > 0, nil
+	return dst, f.next < f.n, nil
 }
 
 // Close implements reply.Feed.
-func (f *wordFeed) Close() error { return nil }
+func (f *listFeed) Close() error { return nil }
 
 var errShortWalk = errors.New("a collection has fewer elements than it says")
 

@@ -53,7 +53,7 @@ func hashWalkRows() []Row {
 type fieldList struct {
 	names, values bool
 	elems         []reply.Reply
-	room          []byte // for names
+	room          room // for names
 }
 
 // namesAtOnce is how many bytes of names get their memory together.
@@ -62,21 +62,24 @@ const namesAtOnce = 2048
 // add takes a field. The name is copied; the value must stay as it is.
 func (l *fieldList) add(name, value []byte) {
 	if l.names {
-		l.elems = append(l.elems, reply.Bulk(l.keep(name)))
+		l.elems = append(l.elems, reply.Bulk(l.room.keep(name)))
 	}
 	if l.values {
 		l.elems = append(l.elems, reply.Bulk(value))
 	}
 }
 
+// room is memory for copies of names.
+type room []byte
+
 // keep returns a copy of a name.
-func (l *fieldList) keep(name []byte) []byte {
-	if cap(l.room)-len(l.room) < len(name) {
-		l.room = make([]byte, 0, max(namesAtOnce, len(name)))
+func (r *room) keep(name []byte) []byte {
+	if cap(*r)-len(*r) < len(name) {
+		*r = make([]byte, 0, max(namesAtOnce, len(name)))
 	}
-	begin := len(l.room)
-	l.room = append(l.room, name...)
-	return l.room[begin:len(l.room):len(l.room)]
+	begin := len(*r)
+	*r = append(*r, name...)
+	return (*r)[begin:len(*r):len(*r)]
 }
 
 // HGETALL key
@@ -119,7 +122,7 @@ func hrandfield(v *keyspace.View, a Args) reply.Reply {
 	if refusal != nil {
 		return *refusal
 	}
-	l := fieldList{names: true, values: values}
+	var l drawn
 	if n < 0 || len(a) == 2 {
 		s.Draw(max(n, -n), l.add)
 	} else {
@@ -127,14 +130,37 @@ func hrandfield(v *keyspace.View, a Args) reply.Reply {
 	}
 	switch {
 	case values:
-		return reply.Pairs(l.elems...)
+		return l.pairs()
 	case len(a) > 2:
-		return reply.Array(l.elems...)
-	case len(l.elems) == 0:
-		return reply.Null()
+		return wordsReply(reply.KindArray, l.names)
 	default:
-		return l.elems[0]
+		return oneOrNull(l.names)
 	}
+}
+
+// drawn are fields that were chosen at random. They may be more than there are.
+type drawn struct {
+	names, values [][]byte
+	room          room // for names
+}
+
+// add takes a field. The name is copied; the value must stay as it is.
+func (d *drawn) add(name, value []byte) {
+	d.names, d.values = append(d.names, d.room.keep(name)), append(d.values, value)
+}
+
+// pairs shows the fields with their values.
+func (d *drawn) pairs() reply.Reply {
+	if len(d.names) >= feedFrom {
+		return listReply(reply.KindPairs, len(d.names), func(i int) reply.Reply {
+			return reply.Pair(reply.Bulk(d.names[i]), reply.Bulk(d.values[i]))
+		})
+	}
+	elems := make([]reply.Reply, 0, 2*len(d.names))
+	for i, name := range d.names {
+		elems = append(elems, reply.Bulk(name), reply.Bulk(d.values[i]))
+	}
+	return reply.Pairs(elems...)
 }
 
 // parseRandField reads how many fields are wanted, less than 0 when each of them may come more than once.

@@ -75,17 +75,17 @@ func popSome(tx *keyspace.Tx, key []byte, end keyspace.End, count []byte) reply.
 
 // takeFrom takes n elements, or as many as there are, from an end of a list, and answers them.
 func takeFrom(l *keyspace.List, end keyspace.End, n int64) reply.Reply {
-	taken := bulksOf(l, end, n)
+	taken := wordsOf(l, end, n)
 	l.Drop(end, n)
-	return reply.Array(taken...)
+	return wordsReply(reply.KindArray, taken)
 }
 
-// bulksOf returns n elements, or as many as there are, from an end of a list inwards.
-func bulksOf(l *keyspace.List, end keyspace.End, n int64) []reply.Reply {
+// wordsOf returns n elements, or as many as there are, from an end of a list inwards.
+func wordsOf(l *keyspace.List, end keyspace.End, n int64) [][]byte {
 	n = min(n, l.Len())
-	elems := make([]reply.Reply, 0, n)
+	elems := make([][]byte, 0, n)
 	gather := func(value []byte) bool {
-		elems = append(elems, reply.Bulk(value))
+		elems = append(elems, value)
 		return true
 	}
 	if end == keyspace.Left {

@@ -41,7 +41,7 @@ func spop(limits func() keyspace.Limits) func(*keyspace.Tx, Args) reply.Reply {
 			return *refusal
 		}
 		if len(a) == 3 {
-			return reply.Set(bulks(s.Pop(n))...)
+			return wordsReply(reply.KindSet, s.Pop(n))
 		}
 		return oneOrNull(s.Pop(1))
 	}

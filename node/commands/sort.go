@@ -174,13 +174,10 @@ func sortReadonly(clustered func() bool) func(*keyspace.View, Args) reply.Reply 
 
 // sortedReply answers values, of which some may be nil.
 func sortedReply(values [][]byte) reply.Reply {
-	elems := make([]reply.Reply, len(values))
-	for i, value := range values {
-		if value == nil {
-			elems[i] = reply.Null()
-		} else {
-			elems[i] = reply.Bulk(value)
+	return listReply(reply.KindArray, len(values), func(i int) reply.Reply {
+		if values[i] == nil {
+			return reply.Null()
 		}
-	}
-	return reply.Array(elems...)
+		return reply.Bulk(values[i])
+	})
 }

@@ -41,11 +41,12 @@ func openZSet(tx *keyspace.Tx, key []byte) (z keyspace.ZSet, refusal *reply.Repl
 // membersReply answers members of a sorted set, with their scores if that is wanted.
 func membersReply(members []keyspace.ZMember, scores bool) reply.Reply {
 	if !scores {
-		elems := make([]reply.Reply, len(members))
-		for i, m := range members {
-			elems[i] = reply.Bulk(m.Name)
-		}
-		return reply.Array(elems...)
+		return listReply(reply.KindArray, len(members), func(i int) reply.Reply { return reply.Bulk(members[i].Name) })
+	}
+	if len(members) >= feedFrom {
+		return listReply(reply.KindPairs, len(members), func(i int) reply.Reply {
+			return reply.Pair(reply.Bulk(members[i].Name), reply.Double(members[i].Score))
+		})
 	}
 	elems := make([]reply.Reply, 0, 2*len(members))
 	for _, m := range members {
