@@ -180,18 +180,21 @@ func (n *Node) Output() string { return n.run.out.String() }
 func (n *Node) Stderr() string { return n.run.stderr.String() }
 
 // RSS returns the process's resident memory in bytes.
-func (n *Node) RSS() (int64, error) {
+func (n *Node) RSS() (int64, error) { return n.status("VmRSS") }
+
+// status returns a figure in bytes of what the system says about the process.
+func (n *Node) status(name string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.run.cmd.Process.Pid))
 	if err != nil {
 		return 0, fmt.Errorf("read memory use: %w", err)
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
 			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			return kb << 10, err
 		}
 	}
-	return 0, errors.New("read memory use: no VmRSS")
+	return 0, fmt.Errorf("read memory use: no %s", name)
 }
 
 // output keeps the newest megabyte of a stream and notices the ready line.
