@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -26,22 +29,24 @@ func TestChangesThroughFailures(t *testing.T) {
 		readers[p] = readCluster(c, p, rng.Uint64())
 	}
 	groups := []*groupWorker{workGroup(t, c, "one", rng.Uint64()), workGroup(t, c, "two", rng.Uint64())}
-	for round := range pick(2, 40) {
+	rounds := 0
+	for ; rounds < pick(2, 40) || w.written() < pick(0, 1_050_000); rounds++ {
 		w.await(t, 300)
 		victim := c.Members[rng.IntN(len(c.Members))]
 		noError(t, c.KillMember(victim))
 		w.await(t, 300)
 		noError(t, c.Restart(victim))
 		eventually(t, settleWithin, c.Check)
-		c.handOver(t, round%4)
-		w.await(t, 100)
+		c.handOver(t, rounds%4)
+		w.await(t, pick(100, 20_000))
 	}
 	faults := time.Since(began)
 	acked := w.stop()
-	seen := make(map[string][]int)
+	seen, checked, again := make(map[string][]int), 0, 0
 	for _, r := range readers {
 		r.finish(t)
-		r.check(t, seen)
+		maps.Copy(seen, r.seen) // a key's changes are in one partition
+		checked, again = checked+len(r.known), again+r.again
 	}
 	total := 0
 	for key, numbers := range acked {
@@ -53,7 +58,8 @@ func TestChangesThroughFailures(t *testing.T) {
 	read := time.Since(began)
 	finishGroups(t, groups, acked)
 	t.Logf("%v of faults, %v until all was read, %v until the group was done", faults, read-faults, time.Since(began)-read)
-	t.Logf("%d acknowledged writes; readers were killed %d times", total, readers[0].killed+readers[1].killed+readers[2].killed+readers[3].killed)
+	t.Logf("%d kills, %d changes checked for %d acknowledged writes; readers were killed %d times, and saw %d changes again",
+		rounds, checked, total, readers[0].killed+readers[1].killed+readers[2].killed+readers[3].killed, again)
 }
 
 // lacking returns the numbers that are not among others, which are sorted.
@@ -80,7 +86,7 @@ type numberWriter struct {
 func writeNumbers(t *testing.T, c *LocalCluster) *numberWriter {
 	ctx, end := context.WithCancel(context.Background())
 	w := &numberWriter{client: redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs(), MaxRedirects: 20}), end: end, acked: map[string][]int{}}
-	for i := range 12 {
+	for i := range pick(12, 48) {
 		key := fmt.Sprintf("number:%d", i)
 		w.done.Go(func() { w.write(ctx, key) })
 	}
@@ -104,17 +110,19 @@ func (w *numberWriter) write(ctx context.Context, key string) {
 	}
 }
 
+// written is how many writes are acknowledged.
+func (w *numberWriter) written() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count
+}
+
 // await waits until n more writes are acknowledged.
 func (w *numberWriter) await(t *testing.T, n int) {
 	t.Helper()
-	count := func() int {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.count
-	}
-	goal := count() + n
-	eventually(t, 30*time.Second, func() error {
-		if now := count(); now < goal {
+	goal := w.written() + n
+	eventually(t, time.Duration(pick(30, 120))*time.Second, func() error {
+		if now := w.written(); now < goal {
 			return fmt.Errorf("%d writes, want %d", now, goal)
 		}
 		return nil
@@ -137,15 +145,31 @@ type clusterReader struct {
 	done      sync.WaitGroup
 	conn      *Client
 
-	changes []string
-	token   string
-	kept    string // a token of earlier
-	killed  int
-	err     error
+	token  string
+	kept   string // a token of earlier
+	killed int
+	newest shownAt
+	known  map[shownAt]uint64 // all that was seen: a hash of the change
+	again  int                // seen another time
+	seen   map[string][]int   // numbers by key
+	err    error
+}
+
+// shownAt is where a change stands in its partition.
+type shownAt struct {
+	Sequence uint64
+	Index    int
+}
+
+func (at shownAt) before(other shownAt) bool {
+	return at.Sequence < other.Sequence || at.Sequence == other.Sequence && at.Index < other.Index
 }
 
 func readCluster(c *LocalCluster, partition int, seed uint64) *clusterReader {
-	r := &clusterReader{cluster: c, partition: strconv.Itoa(partition), rng: rand.New(rand.NewPCG(seed, 1)), draining: make(chan struct{}), token: "BEGIN", kept: "BEGIN"}
+	r := &clusterReader{
+		cluster: c, partition: strconv.Itoa(partition), rng: rand.New(rand.NewPCG(seed, 1)), draining: make(chan struct{}),
+		token: "BEGIN", kept: "BEGIN", known: map[shownAt]uint64{}, seen: map[string][]int{},
+	}
 	r.done.Go(r.run)
 	return r
 }
@@ -191,7 +215,7 @@ func (r *clusterReader) read() (n int, err error) {
 			return 0, err
 		}
 	}
-	v, err := r.conn.Do("CHANGES", "READ", r.partition, "FROM", r.token, "COUNT", strconv.Itoa(1+r.rng.IntN(60)), "BLOCK", "300")
+	v, err := r.conn.Do("CHANGES", "READ", r.partition, "FROM", r.token, "COUNT", strconv.Itoa(1+r.rng.IntN(pick(60, 600))), "BLOCK", "300")
 	if err != nil {
 		return 0, err
 	}
@@ -203,7 +227,9 @@ func (r *clusterReader) read() (n int, err error) {
 	}
 	r.token = v.Elems[0].Text
 	for _, item := range v.Elems[1].Elems {
-		r.changes = append(r.changes, item.Text)
+		if r.err == nil {
+			r.err = r.take(item.Text)
+		}
 	}
 	return len(v.Elems[1].Elems), nil
 }
@@ -222,32 +248,32 @@ func (r *clusterReader) finish(t *testing.T) {
 	noError(t, r.err)
 }
 
-// check looks at everything that was read, in the order in which it came, and adds the numbers of each key to seen.
-func (r *clusterReader) check(t *testing.T, seen map[string][]int) {
-	t.Helper()
-	type position struct {
-		sequence uint64
-		index    int
+// take looks at a change, and keeps its number. What comes twice must be the same, and what is new must be behind everything else.
+func (r *clusterReader) take(text string) error {
+	var c struct {
+		shownAt
+		Key, Value string
 	}
-	var newest position
-	known := make(map[position]string)
-	for _, text := range r.changes {
-		c := parseShown(t, text)
-		at := position{c.Sequence, c.Index}
-		if before, twice := known[at]; twice {
-			if before != text {
-				t.Fatalf("two changes at %v:\n%s\n%s", at, before, text)
-			}
-			continue
-		}
-		if at.sequence < newest.sequence || at.sequence == newest.sequence && at.index < newest.index {
-			t.Fatalf("partition %s: %v comes for the first time behind %v", r.partition, at, newest)
-		}
-		newest, known[at] = at, text
-		n, err := strconv.Atoi(c.bytes["value"])
-		if numbers := seen[c.bytes["key"]]; err != nil || len(numbers) > 0 && n < numbers[len(numbers)-1] { // the client may have sent one twice
-			t.Fatalf("%v behind %v: %s", n, numbers[len(numbers)-1], text)
-		}
-		seen[c.bytes["key"]] = append(seen[c.bytes["key"]], n)
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return fmt.Errorf("%w: %s", err, text)
 	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(text)) // never fails
+	switch before, twice := r.known[c.shownAt]; {
+	case twice && before != hash.Sum64():
+		return fmt.Errorf("partition %s: two changes at %v, one of them %s", r.partition, c.shownAt, text)
+	case twice:
+		r.again++
+		return nil
+	case c.shownAt.before(r.newest):
+		return fmt.Errorf("partition %s: %v comes for the first time behind %v", r.partition, c.shownAt, r.newest)
+	}
+	r.newest, r.known[c.shownAt] = c.shownAt, hash.Sum64()
+	numbers := r.seen[c.Key]
+	n, err := strconv.Atoi(c.Value)
+	if err != nil || len(numbers) > 0 && n < numbers[len(numbers)-1] { // the client may have sent one twice
+		return fmt.Errorf("a number does not rise: %s", text)
+	}
+	r.seen[c.Key] = append(numbers, n)
+	return nil
 }
