@@ -34,6 +34,7 @@ func TestClusterHandOver(t *testing.T) {
 			t.Logf("%d steps", steps)
 		})
 	}
+	t.Run("notices", func(t *testing.T) { hearNotices(t, c) })
 }
 
 // handOver has another node lead a partition.

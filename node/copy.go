@@ -111,13 +111,19 @@ func (c *copyOf) live(ctx context.Context) (err error) {
 	return p.Run(ctx)
 }
 
-// tell lets others know at once when the copy's role changes: commands wait for it.
+// tell lets others know at once when the copy's role changes: commands wait for it. Clients that want to know are told too.
 func (c *copyOf) tell(ctx context.Context, p *partitions.Partition) {
+	var told departure
 	for {
+		s := p.Standing()
+		told = c.announce(told, s)
 		select {
 		case <-ctx.Done():
+			if told.announced { // this node will not see in the log who leads
+				c.announceLeft(nodeID(c.newest().Partitions[c.number].Primary))
+			}
 			return
-		case <-p.Standing().Changed():
+		case <-s.Changed():
 			c.members.agent.Beat()
 		}
 	}

@@ -142,6 +142,7 @@ func (s *Session) Close() {
 	_ = s.endFeed() // nobody waits for the rest
 	s.discard()
 	s.trackingOff()
+	s.notify(false)
 	s.endFeeds()
 	s.srv.clients.remove(s)
 }

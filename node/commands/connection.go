@@ -126,6 +126,7 @@ func quit(s *Session, _ Args) reply.Reply {
 func reset(s *Session, _ Args) reply.Reply {
 	s.discard()
 	s.trackingOff()
+	s.notify(false)
 	s.endFeeds()
 	s.track.quiet = false
 	s.standing = Standing{}

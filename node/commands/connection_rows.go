@@ -123,6 +123,12 @@ func ownClientRows() []Row {
 // laterClientRows came after Redis 7.0; clients send them to any server.
 func laterClientRows() []Row {
 	return []Row{
+		{Name: "client|maint_notifications", Group: "connection", Since: "8.4.0", Arity: -3, Flags: flagsAlways,
+			Summary:    "Tells the connection before slots leave the node, and where they are then.",
+			Syntax:     "enabled(ON|OFF) MOVING-ENDPOINT-TYPE=type:string?",
+			Complexity: "O(1)",
+			Categories: []string{"connection"},
+			Session:    clientMaintNotifications},
 		{Name: "client|no-touch", Group: "connection", Since: "7.2.0", Arity: 3, Flags: flagsAlways,
 			Summary:    "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
 			Syntax:     "enabled(ON|OFF)",

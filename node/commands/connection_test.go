@@ -74,7 +74,6 @@ func TestSmallConnectionCommands(t *testing.T) {
 		"client no-evict maybe", "-ERR syntax error", "client no-evict on", "+OK", "client no-touch on", "+OK",
 		"client setinfo lib-name me", "+OK", "client setinfo LIB-VER 1.0", "+OK",
 		"client setinfo foo 1", "-ERR Unrecognized option 'foo'",
-		"client maint_notifications on", "-ERR unknown subcommand 'maint_notifications'. Try CLIENT HELP.",
 		"client unblock 1", "0", "client unblock x", "-ERR value is not an integer or out of range",
 		"client unblock 1 foo", "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
 	)

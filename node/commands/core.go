@@ -41,6 +41,7 @@ type Server struct {
 	latency  monitor
 	pause    pause
 	tracking tracker
+	notices  notices
 	moves    migrations
 	base     atomic.Pointer[KeyspaceFacts] // the engine's counters at the last CONFIG RESETSTAT
 }

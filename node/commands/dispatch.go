@@ -20,7 +20,7 @@ func (s *Session) Do(a Args) Result {
 	s.began = s.srv.now()
 	s.lastAt.Store(int64(s.began))
 	s.holdUntil = 0
-	if s.tracked.Load() != nil {
+	if s.tracked.Load() != nil || s.outbound.notices.Load() {
 		return s.muted(s.doTracked(a))
 	}
 	result := s.do(a)

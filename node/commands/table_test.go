@@ -70,6 +70,8 @@ func ours() map[string]string {
 		"cluster|create":     "makes a cluster, in the place of ADDSLOTS and REPLICATE on every node",
 		"cluster|partitions": "shows the unit of failover, which Redis does not have",
 
+		"client|maint_notifications": "Redis Software has it; its clients send it to any server",
+
 		"changes":             "Redis has no log that clients can read: what is below it reads it",
 		"changes|group":       "consumers that acknowledge",
 		"changes|help":        "as every container has it",

@@ -228,14 +228,15 @@ func (s *Session) trackingOff() {
 	s.srv.tracking.removePrefixes(s.id, options.prefixes)
 }
 
-// outbound keeps the order of a tracking session's replies and messages. Another connection may change a key after
+// outbound keeps the order of the replies and messages of a session that gets messages. Another connection may change a key after
 // this one has read it and before its reply is in the output: told then, the client would forget the key first and
 // keep the old value afterwards. So what comes while a command runs is sent after its reply.
 type outbound struct {
 	mu      sync.Mutex
 	running bool
 	held    []reply.Reply
-	end     func() // Session.endOutbound, made once
+	notices atomic.Bool // the client wants to know which slots leave
+	end     func()      // Session.endOutbound, made once
 }
 
 // maxHeld is how many messages wait for one command's reply; more become one message that all keys have changed.
@@ -251,12 +252,13 @@ func (s *Session) push(r reply.Reply) {
 		s.transport.Push(r)
 	case len(o.held) < maxHeld:
 		o.held = append(o.held, r)
+	case s.tracked.Load() == nil: // a redirection will tell
 	default: // one message for all keys takes the place of all
 		o.held = append(o.held[:0], reply.Push(reply.BulkString("invalidate"), reply.Null()))
 	}
 }
 
-// doTracked runs a command of a session that tracks keys.
+// doTracked runs a command of a session that gets messages.
 func (s *Session) doTracked(a Args) Result {
 	o := &s.outbound
 	o.mu.Lock()
