@@ -20,6 +20,18 @@ type Map struct {
 	Lease      Lease       `json:"lease,omitzero"`
 	Nodes      []Node      `json:"nodes"` // in the order of their identities
 	Partitions []Partition `json:"partitions"`
+
+	Draining  []NodeID `json:"draining,omitempty"`  // nodes that are to be empty, in ascending order
+	Gone      []NodeID `json:"gone,omitempty"`      // nodes whose copies are rebuilt elsewhere, in ascending order
+	Rebalance bool     `json:"rebalance,omitempty"` // copies are being spread until nodes differ by at most one
+	Former    []Former `json:"former,omitempty"`    // nodes that were removed, the newest last
+}
+
+// Former is a node that was removed from the cluster, and is not let in again.
+type Former struct {
+	ID       NodeID `json:"id"`
+	Server   string `json:"server"`             // the name of its NATS server
+	Expelled bool   `json:"expelled,omitempty"` // which is in JetStream's meta group no more
 }
 
 // Lease is the length of a lease, and what an heir waits beyond it, in nanoseconds. The zero Lease says nothing.
@@ -44,9 +56,27 @@ type Node struct {
 // may a stream be made for it. Pinned says that an operator chose the primary: balance leaves it alone.
 type Partition struct {
 	Slots   slot.Range `json:"slots"`
-	Holders []NodeID   `json:"holders"` // who holds a copy; in order of preference as primary
+	Holders []NodeID   `json:"holders"` // who holds a copy, or gets or gives one; in order of preference as primary
 	Primary NodeID     `json:"primary"`
 	Term    uint64     `json:"term"`
 	Epoch   uint64     `json:"epoch"`
 	Pinned  bool       `json:"pinned,omitempty"`
+	Move    Move       `json:"move,omitzero"`
+}
+
+// Move is a copy's way from one node to another: both are among the holders until it is over. The zero Move: none is moved.
+type Move struct {
+	To   NodeID `json:"to"`   // gets the copy
+	From NodeID `json:"from"` // gives it up once To has it
+}
+
+// Wanted are the nodes that hold the partition when nothing moves any more.
+func (p *Partition) Wanted() []NodeID {
+	wanted := make([]NodeID, 0, len(p.Holders))
+	for _, id := range p.Holders {
+		if p.Move == (Move{}) || id != p.Move.From {
+			wanted = append(wanted, id)
+		}
+	}
+	return wanted
 }

@@ -25,7 +25,8 @@ type Report struct {
 	// Coordinates says that this node decides who leads, or believes to.
 	Coordinates bool              `json:"coordinates,omitempty"`
 	FreeDisk    uint64            `json:"freeDisk"`
-	Load        float64           `json:"load"` // commands a second, lately
+	Streams     int               `json:"streams,omitempty"` // that its server has a part of
+	Load        float64           `json:"load"`              // commands a second, lately
 	Partitions  []PartitionReport `json:"partitions"`
 }
 

@@ -29,10 +29,26 @@ type Asked struct {
 	Wish Wish
 }
 
-func (Tick) event()    {}
-func (Heard) event()   {}
-func (Learned) event() {}
-func (Asked) event()   {}
+// Located says where a partition's stream lies: what came of a Relocate.
+type Located struct {
+	Now       time.Duration
+	Partition int
+	Servers   []string // the names of the servers that have a peer of it
+	Settled   bool     // and no change of that is under way
+}
+
+// Expelled says that a server is not in JetStream's meta group (any more).
+type Expelled struct {
+	Now    time.Duration
+	Server string
+}
+
+func (Tick) event()     {}
+func (Heard) event()    {}
+func (Learned) event()  {}
+func (Asked) event()    {}
+func (Located) event()  {}
+func (Expelled) event() {}
 
 // Wish is what an operator asks the coordinator for.
 type Wish struct {
@@ -43,15 +59,20 @@ type Wish struct {
 	Copies     int    `json:"copies,omitempty"`     // create
 	Partition  int    `json:"partition,omitempty"`  // failover
 	To         NodeID `json:"to,omitempty"`         // failover: empty means the best replica
-	Node       NodeID `json:"node,omitempty"`       // failover of all partitions that Node holds (when All); forget
+	Node       NodeID `json:"node,omitempty"`       // failover of all partitions that Node holds (when All); forget, drain, replace
 	All        bool   `json:"all,omitempty"`
+	Cancel     bool   `json:"cancel,omitempty"` // drain: Node is to hold copies again; rebalance: no more
 }
 
 // The verbs of a Wish.
 const (
 	WishCreate   = "create"   // create the cluster of the nodes that are heard
 	WishFailover = "failover" // make To the primary of Partition, or Node of all partitions that it holds
-	WishForget   = "forget"   // take Node, which is silent and holds nothing, out of the map
+	WishForget   = "forget"   // take Node, which is silent and holds nothing, out of the map, for good
+
+	WishDrain     = "drain"     // move everything away from Node
+	WishReplace   = "replace"   // rebuild the copies of Node, which is silent, elsewhere, without waiting for GoneAfter
+	WishRebalance = "rebalance" // spread the copies until nodes differ by at most one
 )
 
 // Action is something that the shell is to do. Actions are idempotent: the same one may come again.
@@ -66,6 +87,18 @@ type Steer struct {
 	To        NodeID
 }
 
+// Relocate asks for the stream of a partition to lie on the servers of the nodes Wanted: for one step towards that. Located follows.
+type Relocate struct {
+	Partition int
+	Wanted    []NodeID
+}
+
+// Vacate asks for everything that still lies on a node's server to be led elsewhere. The node holds no partition.
+type Vacate struct{ Node NodeID }
+
+// Expel asks for a server to leave JetStream's meta group. Expelled follows.
+type Expel struct{ Server string }
+
 // Answer tells an operator what became of the wish: refused if Refusal is not empty, else under way.
 type Answer struct {
 	ID      uint64
@@ -75,10 +108,13 @@ type Answer struct {
 // Note is a line for the operators' log.
 type Note struct{ Text string }
 
-func (Store) action()  {}
-func (Steer) action()  {}
-func (Answer) action() {}
-func (Note) action()   {}
+func (Store) action()    {}
+func (Steer) action()    {}
+func (Relocate) action() {}
+func (Vacate) action()   {}
+func (Expel) action()    {}
+func (Answer) action()   {}
+func (Note) action()     {}
 
 // Settings are the coordinator's rules.
 type Settings struct {
@@ -90,6 +126,7 @@ type Settings struct {
 	Copies       int           // 3
 	FewerCopies  bool          // create it also with fewer nodes than copies
 	Lease        Lease         // that it is created with
-	Balance      bool          // move primaries until their counts differ by at most one
+	Balance      bool          // move copies and primaries until their counts differ by at most one
 	BalanceAfter time.Duration // when all has been quiet for so long; 10 s
+	GoneAfter    time.Duration // the copies of a node that is silent for so long are rebuilt elsewhere; 0: never
 }
