@@ -18,6 +18,13 @@ func (t *turn) balance() {
 	if t.now-t.calm < t.settings.BalanceAfter {
 		return
 	}
+	if t.isUneven() {
+		if !t.current.Rebalance {
+			t.note("copies are moved until they are spread evenly")
+			t.edit().Rebalance = true
+		}
+		return
+	}
 	p, to := t.unbalanced()
 	if to == "" {
 		return
@@ -41,7 +48,7 @@ func (t *turn) isWell() bool {
 	for i := range t.current.Partitions {
 		part := &t.current.Partitions[i]
 		primary := t.holding(part.Primary, i)
-		if !part.isLedBy(primary) {
+		if part.Move != (Move{}) || !part.isLedBy(primary) {
 			return false
 		}
 		for _, id := range part.Holders {
@@ -72,7 +79,7 @@ func (t *turn) unbalanced() (partition int, to NodeID) {
 			continue
 		}
 		for _, id := range slices.Sorted(slices.Values(part.Holders)) {
-			if more := led[part.Primary] - led[id]; more > most && t.live(id) != nil {
+			if more := led[part.Primary] - led[id]; more > most && t.live(id) != nil && t.mayHold(id) {
 				partition, to, most = i, id, more
 			}
 		}

@@ -24,6 +24,12 @@ func Step(s State, e Event) (State, []Action) {
 	case Asked:
 		t.advance(e.Now)
 		t.ask(e)
+	case Located:
+		t.advance(e.Now)
+		t.locate(e)
+	case Expelled:
+		t.advance(e.Now)
+		t.expelled = append(slices.Clip(t.expelled), e.Server)
 	}
 	if t.learned {
 		t.think()
@@ -43,7 +49,7 @@ type turn struct {
 // advance moves the clock. A coordinator that was asleep has not listened: it begins anew instead of taking all for dead.
 func (t *turn) advance(now time.Duration) {
 	if !t.running || now-t.now > t.settings.SilentAfter/2 {
-		t.began, t.most, t.calm = now, now, now
+		t.began, t.most, t.calm, t.absences = now, now, now, nil
 	}
 	t.running = true
 	t.now = max(t.now, now)
@@ -75,6 +81,15 @@ func (t *turn) hear(r Report) {
 	t.peers = next
 }
 
+// locate takes where a stream lies.
+func (t *turn) locate(e Located) {
+	if e.Partition >= 0 && e.Partition < len(t.watches) {
+		t.watches = slices.Clone(t.watches)
+		w := &t.watches[e.Partition]
+		w.servers, w.settled = e.Servers, e.Settled
+	}
+}
+
 // learn takes what is stored. An older map than the known one is news from the past and answers nothing.
 func (t *turn) learn(m *Map) {
 	if t.current != nil && (m == nil || m.Version < t.current.Version) {
@@ -101,8 +116,11 @@ func (t *turn) think() {
 		t.enrol()
 		t.followEpochs()
 		t.failover()
+		t.depart()
+		t.move()
 		t.balance()
 		t.steer()
+		t.sweep()
 	}
 	t.complain()
 	t.store()
@@ -131,6 +149,7 @@ func (m *Map) clone() *Map {
 	for i := range c.Partitions {
 		c.Partitions[i].Holders = slices.Clone(c.Partitions[i].Holders)
 	}
+	c.Draining, c.Gone, c.Former = slices.Clone(m.Draining), slices.Clone(m.Gone), slices.Clone(m.Former)
 	return &c
 }
 

@@ -23,6 +23,9 @@ func (t *turn) watch() {
 		if w.term != part.Term {
 			w.term, w.led, w.tries = part.Term, t.now, w.tries+1
 		}
+		if w.move != part.Move { // what was found before says nothing
+			w.move, w.servers, w.settled, w.relocates = part.Move, nil, false, false
+		}
 		if p := t.peerOf(part.Primary); p != nil && part.isLedBy(p.report.partition(i)) && p.heard >= w.led {
 			w.led, w.tries = p.heard, 0
 		}
@@ -114,10 +117,14 @@ func (t *turn) unfit(i int) string {
 func (t *turn) heir(i int, not NodeID) NodeID {
 	var best NodeID
 	var with PartitionReport
+	move := t.current.Partitions[i].Move
 	holders := slices.Sorted(slices.Values(t.current.Partitions[i].Holders))
 	for _, id := range holders {
 		if id == not || t.whyNotLead(id, i) != "" {
 			continue
+		}
+		if best != "" && best != move.From && best != move.To && (id == move.From || id == move.To) {
+			continue // another copy stays where it is
 		}
 		r := PartitionReport{Partition: i}
 		if at := t.holding(id, i); at != nil {

@@ -55,7 +55,7 @@ func (f *fuzzed) byte() byte {
 func (f *fuzzed) play() {
 	f.state = New(Settings{
 		SilentAfter: time.Second, StuckAfter: 2 * time.Second, Expect: 3, Cluster: "c1", Partitions: 4, Copies: 3,
-		Balance: true, BalanceAfter: 3 * time.Second,
+		Balance: true, BalanceAfter: 3 * time.Second, GoneAfter: 4 * time.Second,
 	}, "a")
 	for len(f.data) > 0 {
 		f.step(f.event())
@@ -81,8 +81,27 @@ func (f *fuzzed) event() Event {
 		return Tick{Now: f.now}
 	case 5:
 		return Asked{Now: f.now, ID: uint64(b), Wish: f.wish()}
+	case 6:
+		return f.located()
 	}
 	return Heard{Now: f.now, Report: f.report()}
+}
+
+// located says anything about a stream, often what is wanted, or that a server has left.
+func (f *fuzzed) located() Event {
+	b := f.byte()
+	if f.stored == nil || b > 240 {
+		return Expelled{Now: f.now, Server: "s-" + string(f.id())}
+	}
+	p := int(b) % len(f.stored.Partitions)
+	e := Located{Now: f.now, Partition: p, Settled: b&64 == 0}
+	for _, id := range f.stored.Partitions[p].Wanted() {
+		if f.byte()%8 == 0 {
+			id = f.id()
+		}
+		e.Servers = append(e.Servers, "s-"+string(id))
+	}
+	return e
 }
 
 func (f *fuzzed) id() NodeID {
@@ -94,14 +113,16 @@ func (f *fuzzed) id() NodeID {
 }
 
 func (f *fuzzed) wish() Wish {
-	verbs := []string{WishCreate, WishFailover, WishFailover, WishForget, "dance"}
+	verbs := []string{WishCreate, WishFailover, WishFailover, WishForget, "dance", WishDrain, WishReplace, WishRebalance, WishDrain, WishForget}
 	return Wish{
-		Verb: verbs[f.byte()%5], Partition: int(f.byte()%6) - 1, To: []NodeID{"", f.id()}[f.byte()%2], Node: f.id(), All: f.byte()%4 == 0,
+		Verb: verbs[int(f.byte())%len(verbs)], Partition: int(f.byte()%6) - 1, To: []NodeID{"", f.id()}[f.byte()%2], Node: f.id(), All: f.byte()%4 == 0,
+		Cancel: f.byte()%4 == 0,
 	}
 }
 
 func (f *fuzzed) report() Report {
-	r := Report{Node: Node{ID: f.id(), Port: 7000 + int(f.byte()/250)}, Leaving: f.byte()%16 == 0}
+	id := f.id()
+	r := Report{Node: Node{ID: id, Server: "s-" + string(id), Port: 7000 + int(f.byte()/250)}, Leaving: f.byte()%16 == 0, Streams: int(f.byte() & 1)}
 	if f.stored == nil || f.byte()%8 == 0 {
 		return r
 	}
@@ -120,6 +141,7 @@ func (f *fuzzed) report() Report {
 			}
 		}
 		at.Stuck = time.Duration(f.byte()) * 10 * time.Millisecond
+		at.LogBehind = b&24 == 24
 		r.Partitions = append(r.Partitions, at)
 	}
 	return r
@@ -222,9 +244,41 @@ func changesBadly(from, to *Map) (faults []string) {
 		if b.Term != a.Term+raised {
 			faults = append(faults, fmt.Sprintf("partition %d: term %d follows %d", i, b.Term, a.Term))
 		}
-		if !slices.Equal(a.Holders, b.Holders) || a.Slots != b.Slots || b.Epoch < a.Epoch {
+		if !movesWell(a, b) || a.Slots != b.Slots || b.Epoch < a.Epoch {
 			faults = append(faults, fmt.Sprintf("partition %d: holders, slots or epoch", i))
 		}
 	}
+	if moves := to.moves(""); moves > maxMoves {
+		faults = append(faults, fmt.Sprintf("%d copies move at once", moves))
+	}
+	for i := range from.Nodes {
+		if id := from.Nodes[i].ID; !slices.ContainsFunc(to.Nodes, func(n Node) bool { return n.ID == id }) && (!to.isFormer(id) || len(from.holds(id)) > 0) {
+			faults = append(faults, fmt.Sprintf("node %s is lost", id))
+		}
+	}
 	return faults
+}
+
+// movesWell tells whether a partition's holders change as a move begins, is diverted, is turned round or ends.
+func movesWell(from, to *Partition) bool {
+	none := Move{}
+	plus := func(ids []NodeID, id NodeID) []NodeID {
+		return slices.Sorted(slices.Values(append(slices.Clone(ids), id)))
+	}
+	a, b := from.Wanted(), to.Wanted()
+	slices.Sort(a)
+	slices.Sort(b)
+	stay := slices.DeleteFunc(slices.Clone(from.Holders), func(id NodeID) bool { return id == from.Move.To || id == from.Move.From })
+	slices.Sort(stay)
+	switch {
+	case from.Move == to.Move:
+		return slices.Equal(from.Holders, to.Holders)
+	case from.Move == none: // begins
+		return slices.Equal(slices.Sorted(slices.Values(to.Holders)), plus(from.Holders, to.Move.To)) && slices.Contains(from.Holders, to.Move.From)
+	case to.Move == none: // ends
+		return slices.Equal(a, b) && from.Primary != from.Move.From
+	case to.Move == Move{To: from.Move.From, From: from.Move.To}: // is turned round
+		return slices.Equal(slices.Sorted(slices.Values(to.Holders)), slices.Sorted(slices.Values(from.Holders)))
+	}
+	return to.Move.From == from.Move.From && from.Primary != from.Move.To && slices.Equal(b, plus(stay, to.Move.To))
 }

@@ -46,8 +46,11 @@ func (m *Map) faults() (faults []string) {
 		if !slices.Contains(p.Holders, p.Primary) {
 			complain("partition %d: the primary holds no copy", i)
 		}
-		if sorted := slices.Sorted(slices.Values(p.Holders)); len(slices.Compact(sorted)) != m.Copies {
+		if sorted := slices.Sorted(slices.Values(p.Wanted())); len(slices.Compact(sorted)) != m.Copies {
 			complain("partition %d: not %d holders", i, m.Copies)
+		}
+		if moves := p.Move != (Move{}); moves && (len(p.Holders) != m.Copies+1 || !slices.Contains(p.Holders, p.Move.To) || !slices.Contains(p.Holders, p.Move.From)) {
+			complain("partition %d: moves from %s to %s", i, p.Move.From, p.Move.To)
 		}
 		for _, id := range p.Holders {
 			if _, found := m.find(id); !found {

@@ -24,6 +24,21 @@ func (m *Map) String() string {
 		if p.Pinned {
 			b.WriteString(" pinned")
 		}
+		if p.Move != (Move{}) {
+			fmt.Fprintf(&b, " moves from %s to %s", p.Move.From, p.Move.To)
+		}
+	}
+	for _, id := range m.Draining {
+		fmt.Fprintf(&b, "\ndraining %s", id)
+	}
+	for _, id := range m.Gone {
+		fmt.Fprintf(&b, "\ngone %s", id)
+	}
+	if m.Rebalance {
+		b.WriteString("\nrebalance")
+	}
+	for _, f := range m.Former {
+		fmt.Fprintf(&b, "\nformer %s server %s expelled %t", f.ID, f.Server, f.Expelled)
 	}
 	return b.String()
 }
@@ -48,9 +63,15 @@ func (s State) String() string {
 	}
 	for i, w := range s.watches {
 		fmt.Fprintf(&b, "\npartition %d: term %d led at %v, tries %d", i, w.term, w.led, w.tries)
+		if len(w.servers) > 0 {
+			fmt.Fprintf(&b, ", on %v, settled %t", w.servers, w.settled)
+		}
 	}
 	for _, w := range s.wishes {
 		fmt.Fprintf(&b, "\nwish %d: %s", w.id, w.Verb)
+	}
+	for _, a := range s.absences {
+		fmt.Fprintf(&b, "\nsilent %s since %v", a.id, a.since)
 	}
 	for _, text := range slices.Concat(s.told) {
 		b.WriteString("\ncomplains: " + text)
@@ -81,6 +102,17 @@ func (a Store) String() string { return "store " + a.Map.String() }
 
 // String is one line.
 func (a Steer) String() string { return fmt.Sprintf("steer partition %d to %s", a.Partition, a.To) }
+
+// String is one line.
+func (a Relocate) String() string {
+	return fmt.Sprintf("relocate partition %d to %s", a.Partition, join(a.Wanted))
+}
+
+// String is one line.
+func (a Vacate) String() string { return fmt.Sprintf("vacate %s", a.Node) }
+
+// String is one line.
+func (a Expel) String() string { return "expel " + a.Server }
 
 // String is one line.
 func (a Answer) String() string {

@@ -27,6 +27,7 @@ import (
 //	foreign P NODE           another hand names NODE for P just now; coordinators learn of it later
 //	learn                    coordinators learn the stored map
 //	learn first              coordinators learn the first map once more
+//	streams stay / move      Relocates are in vain / are not
 //	map / state              print
 type rig struct {
 	t        *testing.T
@@ -41,6 +42,9 @@ type rig struct {
 	waiting  []func()
 	asked    uint64
 	out      strings.Builder
+
+	streams     map[int][]NodeID // where they lie
+	heldStreams bool             // and stay
 }
 
 type rigNode struct {
@@ -127,6 +131,8 @@ func (r *rig) doStored(command string, args []string) {
 			m = r.first
 		}
 		r.feedAll(Learned{Now: r.now, Map: m})
+	case "streams":
+		r.heldStreams = args[0] == "stay"
 	case "map":
 		fmt.Fprintln(&r.out, r.stored)
 	case "state":
@@ -186,6 +192,10 @@ func (r *rig) feed(name string, e Event) {
 			continue
 		}
 		fmt.Fprintf(&r.out, "%s%s\n", prefix, a)
+		if relocate, ok := a.(Relocate); ok {
+			r.relocate(name, relocate)
+		}
+		r.sweep(name, a)
 	}
 }
 
@@ -238,6 +248,7 @@ func (r *rig) report(n *rigNode) Report {
 		return report
 	}
 	report.Map, report.Cluster = r.stored.Version, r.stored.Cluster
+	report.Streams += r.streamsOn(report.Node.ID)
 	for _, p := range r.stored.holds(report.Node.ID) {
 		if said, ok := n.said[p]; ok {
 			report.Partitions = append(report.Partitions, said)
@@ -251,6 +262,7 @@ func (r *rig) report(n *rigNode) Report {
 func (r *rig) obedient(n *rigNode, p int) PartitionReport {
 	part := &r.stored.Partitions[p]
 	at := PartitionReport{Partition: p, Role: RoleReplica, Term: part.Term, Epoch: part.Term, Applied: 100}
+	at.LogBehind = !slices.Contains(r.lies(p), n.report.Node.ID)
 	if part.Primary == n.report.Node.ID {
 		at.Role, at.Tail, at.StreamLeader = RolePrimary, 100, true
 	}

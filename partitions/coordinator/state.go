@@ -32,11 +32,16 @@ type State struct {
 	pending *Map // what is being stored; nil: nothing
 	asked   time.Duration
 
-	peers   []*peer // who was heard, in the order of their identities
-	watches []watch // one for each partition of current
-	wishes  []wish  // that are not answered yet, in the order they came
-	calm    time.Duration
-	told    []string // complaints that operators have been told and that still hold
+	peers    []*peer // who was heard, in the order of their identities
+	watches  []watch // one for each partition of current
+	wishes   []wish  // that are not answered yet, in the order they came
+	calm     time.Duration
+	absences []absence // nodes of current that are silent
+	expelled []string  // servers that have left the meta group, until the map says so
+	swept    time.Duration
+	sweeps   bool // swept holds a time
+
+	told []string // complaints that operators have been told and that still hold
 }
 
 // peer is a node that was heard; it is never changed.
@@ -52,6 +57,12 @@ type watch struct {
 	tries   int           // namings since a primary was last heard
 	steered time.Duration
 	steers  bool // steered holds a time
+
+	move      Move          // that the following is of
+	servers   []string      // where the stream was found last
+	settled   bool          // and no change was under way
+	relocated time.Duration // when a Relocate was asked for
+	relocates bool          // relocated holds a time
 }
 
 // New is a coordinator on the node self that knows nothing yet. It decides nothing before its first Learned, and declares nobody

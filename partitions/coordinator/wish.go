@@ -56,6 +56,12 @@ func (t *turn) try(w *wish) (done bool, refusal string) {
 		return t.tryFailover(w)
 	case WishForget:
 		return t.tryForget(w)
+	case WishDrain:
+		return t.tryDrain(w)
+	case WishReplace:
+		return t.tryReplace(w)
+	case WishRebalance:
+		return t.tryRebalance(w)
 	}
 	return false, fmt.Sprintf("unknown wish %q", w.Verb)
 }
@@ -129,15 +135,28 @@ func (t *turn) tryForget(w *wish) (done bool, refusal string) {
 	held := t.next().holds(w.Node)
 	switch {
 	case len(held) > 0:
-		return false, fmt.Sprintf("node %s holds copies of %d partitions: start it again, or start another with its directory", w.Node, len(held))
+		return false, fmt.Sprintf("node %s holds copies of %d partitions: drain it first, or have it replaced if it is dead (shiplog cluster drain, replace)",
+			w.Node, len(held))
+	case t.isDrained(w.Node):
 	case t.live(w.Node) != nil:
-		return false, fmt.Sprintf("node %s is heard: stop it first", w.Node)
+		return false, fmt.Sprintf("node %s is heard: drain it, or stop it first", w.Node)
 	case !t.isSilent(w.Node):
 		return false, fmt.Sprintf("node %s may be alive: try again in %v", w.Node, t.settings.SilentAfter)
 	}
-	if i, found := t.next().find(w.Node); found {
-		m := t.edit()
-		m.Nodes = slices.Delete(m.Nodes, i, i+1)
-	}
+	t.remove(w.Node)
 	return false, ""
+}
+
+// remove takes a node out of the map, for good.
+func (t *turn) remove(id NodeID) {
+	i, found := t.next().find(id)
+	if !found {
+		return
+	}
+	m := t.edit()
+	m.Former = append(m.Former, Former{ID: id, Server: m.Nodes[i].Server})
+	m.Nodes = slices.Delete(m.Nodes, i, i+1)
+	isIt := func(other NodeID) bool { return other == id }
+	m.Draining, m.Gone = slices.DeleteFunc(m.Draining, isIt), slices.DeleteFunc(m.Gone, isIt)
+	t.note(fmt.Sprintf("node %s is removed", id))
 }

@@ -28,6 +28,7 @@ func (r *rig) set(args []string) {
 		"partitions": func(v string) { s.Partitions = r.number(v) },
 		"copies":     func(v string) { s.Copies = r.number(v) },
 		"fewer":      func(v string) { s.FewerCopies = v == "yes" },
+		"gone":       func(v string) { s.GoneAfter = r.duration(v) },
 		"balance":    func(v string) { s.Balance, s.BalanceAfter = true, r.duration(v) },
 	})
 }
@@ -37,6 +38,7 @@ func (r *rig) describe(n *rigNode, args []string) {
 		"cluster": func(v string) { n.report.Cluster, n.report.Map = v, 1 },
 		"leaving": func(v string) { n.report.Leaving = v == "yes" },
 		"host":    func(v string) { n.report.Node.Host = v },
+		"streams": func(v string) { n.report.Streams = r.number(v) },
 	})
 }
 
@@ -55,6 +57,7 @@ func (r *rig) say(n *rigNode, args []string) {
 		"tail":    func(v string) { said.Tail = uint64(r.number(v)) },
 		"stuck":   func(v string) { said.Stuck = r.duration(v) },
 		"stream":  func(v string) { said.StreamLeader = v == "yes" },
+		"behind":  func(v string) { said.LogBehind = v == "yes" },
 	})
 	n.said[p] = said
 }
@@ -66,6 +69,7 @@ func (r *rig) wish(args []string) Wish {
 		"to":         func(v string) { w.To = NodeID(v) },
 		"node":       func(v string) { w.Node = NodeID(v) },
 		"all":        func(v string) { w.All = v == "yes" },
+		"cancel":     func(v string) { w.Cancel = v == "yes" },
 		"nodes":      func(v string) { w.Nodes = r.number(v) },
 		"copies":     func(v string) { w.Copies = r.number(v) },
 		"partitions": func(v string) { w.Partitions = r.number(v) },

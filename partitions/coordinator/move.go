@@ -1,0 +1,198 @@
+package coordinator
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Limits of moving copies.
+const (
+	maxMoves      = 4               // copies on their way at once
+	maxMovesTo    = 2               // to one node
+	relocateEvery = time.Second     // between two attempts to have one stream moved
+	sweepEvery    = 5 * time.Second // between two attempts to have servers emptied or expelled
+)
+
+// move brings the moves that are under way further, and begins others.
+func (t *turn) move() {
+	if !t.hearsMost() {
+		return
+	}
+	for i := range t.current.Partitions {
+		if part := &t.next().Partitions[i]; part.Move != (Move{}) && part.Term == t.current.Partitions[i].Term {
+			t.shift(i)
+		}
+	}
+	t.begin()
+	if m := t.current; m.Rebalance && t.next().Rebalance && t.next().moves("") == 0 && !t.isUneven() {
+		t.note("the copies are spread evenly")
+		t.edit().Rebalance = false
+	}
+}
+
+// shift decides the next step of the move of partition i. What was done is seen from what is reported.
+func (t *turn) shift(i int) {
+	part := &t.next().Partitions[i]
+	to, from := part.Move.To, part.Move.From
+	switch {
+	case !t.mayHold(to):
+		t.divert(i)
+	case !t.isReady(to, i):
+	case part.Primary == from:
+		t.handAway(i, from)
+	case !part.isLedBy(t.holding(part.Primary, i)):
+	case t.isRelocated(i) && t.isWhole(to, i):
+		t.finish(i)
+	case !t.isSafe(i):
+		t.wrong(fmt.Sprintf("partition %d: its log waits to be moved from %s to %s until most of its copies are up to date", i, from, to))
+	default:
+		t.relocate(i)
+	}
+}
+
+// mayHold tells whether a node is to hold copies: it is in the map, and neither draining nor gone.
+func (t *turn) mayHold(id NodeID) bool {
+	m := t.next()
+	_, found := m.find(id)
+	return found && !slices.Contains(m.Draining, id) && !slices.Contains(m.Gone, id)
+}
+
+// isReady tells whether a node's copy of partition i is filled and near the end of the log.
+func (t *turn) isReady(id NodeID, i int) bool {
+	at := t.holding(id, i)
+	if at == nil || at.Role == RoleSeeding || at.Role == RoleStopped {
+		return false
+	}
+	primary := t.holding(t.next().Partitions[i].Primary, i)
+	return primary != nil && at.Applied+nearTail >= primary.Tail
+}
+
+// isWhole tells whether a node's copy is ready, and its part of the log is all that is committed.
+func (t *turn) isWhole(id NodeID, i int) bool {
+	return t.isReady(id, i) && !t.holding(id, i).LogBehind
+}
+
+// isSafe tells whether most of those that hold the log of partition i, and most of those that will, have all of it.
+func (t *turn) isSafe(i int) bool {
+	part := &t.next().Partitions[i]
+	before, after := 0, 0
+	for _, id := range part.Holders {
+		if id == part.Move.To {
+			after++ // it is ready
+			continue
+		}
+		if t.isWhole(id, i) {
+			before++
+			if id != part.Move.From {
+				after++
+			}
+		}
+	}
+	majority := t.current.Copies/2 + 1
+	return before >= majority && after >= majority
+}
+
+// isRelocated tells whether the stream of partition i was found where it is to lie.
+func (t *turn) isRelocated(i int) bool {
+	w := &t.watches[i]
+	wanted := t.next().Partitions[i].Wanted()
+	if !w.settled || len(w.servers) != len(wanted) {
+		return false
+	}
+	for _, id := range wanted {
+		at, found := t.next().find(id)
+		if !found || !slices.Contains(w.servers, t.next().Nodes[at].Server) {
+			return false
+		}
+	}
+	return true
+}
+
+// relocate asks for the stream of partition i to be moved.
+func (t *turn) relocate(i int) {
+	w := &t.watches[i]
+	if w.relocates && t.now-w.relocated < relocateEvery {
+		return
+	}
+	w.relocated, w.relocates = t.now, true
+	t.act(Relocate{Partition: i, Wanted: t.next().Partitions[i].Wanted()})
+}
+
+// handAway has another node lead partition i than not, which is to give up its copy: the one that leads the least.
+func (t *turn) handAway(i int, not NodeID) {
+	m := t.next()
+	led := make(map[NodeID]int, len(m.Nodes))
+	for p := range m.Partitions {
+		led[m.Partitions[p].Primary]++
+	}
+	var heir NodeID
+	for _, id := range m.Partitions[i].Holders {
+		if id != not && t.mayHold(id) && t.isReady(id, i) && t.whyNotLead(id, i) == "" && (heir == "" || led[id] < led[heir]) {
+			heir = id
+		}
+	}
+	if heir == "" {
+		t.wrong(fmt.Sprintf("partition %d: no other node can lead it instead of %s, which gives up its copy", i, not))
+		return
+	}
+	t.note(fmt.Sprintf("partition %d: %s is to lead instead of %s, which gives up its copy", i, heir, not))
+	t.name(i, heir, false)
+}
+
+// finish ends the move of partition i. The new copy takes the place of the old one.
+func (t *turn) finish(i int) {
+	part := &t.edit().Partitions[i]
+	t.note(fmt.Sprintf("partition %d: its copy has moved from %s to %s", i, part.Move.From, part.Move.To))
+	part.Holders = slices.DeleteFunc(part.Holders, func(id NodeID) bool { return id == part.Move.To })
+	part.Holders[slices.Index(part.Holders, part.Move.From)] = part.Move.To
+	part.Move = Move{}
+}
+
+// divert gives the move of partition i another end, since the node that was to get the copy is not to hold any. If no other can,
+// the move is turned round.
+func (t *turn) divert(i int) {
+	part := t.next().Partitions[i]
+	if part.Primary == part.Move.To {
+		t.handAway(i, part.Move.To)
+		return
+	}
+	to := t.fittest(i, true)
+	if to == "" && !t.mayHold(part.Move.From) {
+		t.homeless(i, part.Move.From)
+		return
+	}
+	edited := &t.edit().Partitions[i]
+	if to == "" {
+		edited.Move = Move{To: part.Move.From, From: part.Move.To}
+	} else {
+		edited.Holders[slices.Index(edited.Holders, part.Move.To)] = to
+		edited.Move.To = to
+	}
+	t.note(fmt.Sprintf("partition %d: its copy goes to %s instead of %s", i, edited.Move.To, part.Move.To))
+}
+
+func (t *turn) homeless(i int, from NodeID) {
+	t.wrong(fmt.Sprintf("partition %d: no node can take its copy from %s: start another node", i, from))
+}
+
+// moves is how many copies are on their way to a node; to any if it is empty.
+func (m *Map) moves(to NodeID) (n int) {
+	for i := range m.Partitions {
+		if move := m.Partitions[i].Move; move != (Move{}) && (to == "" || move.To == to) {
+			n++
+		}
+	}
+	return n
+}
+
+// copies is how many copies each node has when nothing moves any more.
+func (m *Map) copies() map[NodeID]int {
+	copies := make(map[NodeID]int, len(m.Nodes))
+	for i := range m.Partitions {
+		for _, id := range m.Partitions[i].Wanted() {
+			copies[id]++
+		}
+	}
+	return copies
+}
