@@ -16,7 +16,7 @@ server_name: %[1]q
 max_payload: %[2]d
 jetstream: { max_memory_store: 256MB, max_file_store: 1048576GB, sync_interval: %[3]q }
 accounts: {
-  SYSTEM: { users: [ { user: system, password: %[4]q } ], %[5]s }
+  SYSTEM: { users: [ { user: %[10]q, password: %[4]q } ], %[5]s }
   LOGS: { jetstream: enabled, users: [ { user: %[6]q, password: %[7]q } ] }
   BULK: { users: [ { user: %[8]q, password: %[7]q } ] }%[9]s
 }
@@ -25,6 +25,9 @@ system_account: SYSTEM
 
 // logsAccount is the account that owns the streams. Everything that must not wait goes over it and over SYSTEM.
 const logsAccount = "LOGS"
+
+// systemUser may order servers about. Only the process itself knows its password, which is drawn at each start.
+const systemUser = "system"
 
 // bulkAccount is for what is large. Between servers it has a connection of its own, so that nothing else waits behind it.
 const (
@@ -53,7 +56,7 @@ func (s *Server) options() (*server.Options, error) {
 	if s.cfg.Changes != nil {
 		account, mappings = s.cfg.Changes.account(s.user+"-changes", s.password)
 	}
-	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, s.system, mappings, s.user, s.password, s.user+bulkUser, account)
+	text := fmt.Sprintf(configText, s.cfg.Name, MaxPayload, interval, s.system, mappings, s.user, s.password, s.user+bulkUser, account, systemUser)
 	if err := options.ProcessConfigString(text); err != nil {
 		return nil, fmt.Errorf("its configuration: %w", err)
 	}

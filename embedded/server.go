@@ -68,7 +68,7 @@ type Server struct {
 	cfg      Config
 	user     string
 	password string
-	system   string // the password of an account that nobody uses
+	system   string // the password of the servers' own account
 	synced   syncedFiles
 
 	// entering keeps greetings and reloads apart: who shows the password while users are read again is taken for a stranger.

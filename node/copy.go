@@ -29,6 +29,8 @@ type copyOf struct {
 	leadsLog  atomic.Bool   // this node leads the partition's stream; look keeps it
 	holdsLog  atomic.Bool   // and holds all of it
 
+	end context.CancelFunc // nil: it was not begun; guarded by members.mu
+
 	mu  sync.Mutex
 	log *jetstream.Log
 	now *coordinator.Map // the newest map
@@ -148,7 +150,7 @@ func (c *copyOf) openLog(ctx context.Context) (*jetstream.Log, error) {
 		m := c.newest()
 		part := &m.Partitions[c.number]
 		cfg := c.members.node.logConfig(c.number)
-		cfg.Replicas, cfg.Tags, cfg.Server = len(part.Holders), []string{tagOf(c.number)}, c.members.self.Server
+		cfg.Replicas, cfg.Tags, cfg.Server = m.Copies, []string{tagOf(c.number)}, c.members.self.Server
 		cfg.AckWait = ackWait
 		cfg.Existing = part.Epoch != 0 || part.Primary != c.members.self.ID
 		trying, end := context.WithTimeout(ctx, openFor)
@@ -188,11 +190,15 @@ func (c *copyOf) newest() *coordinator.Map {
 
 // follow takes a cluster map, and tells the partition who shall lead.
 func (c *copyOf) follow(m *coordinator.Map) {
+	part := &m.Partitions[c.number]
 	c.mu.Lock()
 	c.now = m
+	log := c.log
 	c.mu.Unlock()
+	if log != nil {
+		log.Leaving(part.Move.From == c.members.self.ID)
+	}
 	if p := c.partition.Load(); p != nil {
-		part := &m.Partitions[c.number]
 		p.Name(partitions.Naming{Primary: nodeID(part.Primary), Term: part.Term})
 	}
 }

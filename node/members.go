@@ -19,7 +19,6 @@ import (
 	"shiplog/node/commands"
 	"shiplog/partitions"
 	"shiplog/partitions/coordinator"
-	"shiplog/wal/jetstream"
 )
 
 // How long a node that is told to stop waits for others to take over what it leads.
@@ -36,6 +35,7 @@ type members struct {
 	rate    rate
 
 	free        atomic.Uint64 // bytes of the disk; look keeps it, and the next
+	streams     atomic.Int64  // that the server has a part of
 	coordinates atomic.Bool
 
 	vouched vouchers // used by hear only
@@ -43,15 +43,18 @@ type members struct {
 
 	mu      sync.Mutex
 	copies  map[int]*copyOf
-	routes  []string // of the NATS server
+	parting map[int]*copyOf // copies that this node gives up and that have not ended
+	routes  []string        // of the NATS server
 	routing atomic.Pointer[routing]
-	start   func(*copyOf) // set by run
+	start   func(*copyOf)      // set by run
+	aside   func(func() error) // the same: runs beside the copies
 	ended   bool
+	cleaned bool // what was left of copies that were given up is deleted
 	filler  filler
 }
 
 func newMembers(n *Node) *members {
-	return &members{node: n, clock: partitions.BootClock(), up: make(chan struct{}), copies: make(map[int]*copyOf)}
+	return &members{node: n, clock: partitions.BootClock(), up: make(chan struct{}), copies: make(map[int]*copyOf), parting: make(map[int]*copyOf)}
 }
 
 // clusterConfig is what the node's NATS server has to know of the cluster: whom it is told to join, and who was there last.
@@ -97,7 +100,7 @@ func (m *members) open() error {
 	m.vouched = vouchers{every: c.Times.Heartbeat}
 	m.agent = cluster.New(cluster.Config{
 		Connect: n.nats.Connect, Self: m.self, Leads: n.nats.LeadsMeta, Report: m.report, Settings: m.settings(),
-		Copies: int(min(c.Copies, 3)), Steer: m.steer, OnMap: m.follow, OnReport: m.hear,
+		Copies: int(min(c.Copies, 3)), Steer: m.steer, Relocate: m.relocate, Vacate: m.vacate, Expel: n.nats.Expel, OnMap: m.follow, OnReport: m.hear,
 		Clock: m.clock, Every: c.Times.Heartbeat, Logger: n.log, Known: known,
 	})
 	m.routing.Store(newRouting(nil, nil))
@@ -117,7 +120,7 @@ func (m *members) settings() coordinator.Settings {
 		Expect: int(c.Cluster.Expect), Cluster: hex.EncodeToString(identity[:]),
 		Partitions: int(c.Partitions()), Copies: int(c.Cluster.Copies), FewerCopies: c.Cluster.FewerCopies,
 		Lease:   coordinator.Lease{Length: c.Cluster.Times.Lease, Margin: c.Cluster.Times.LeaseMargin},
-		Balance: c.Cluster.Rebalance, BalanceAfter: balanceAfter,
+		Balance: c.Cluster.Rebalance, BalanceAfter: balanceAfter, GoneAfter: c.Cluster.Times.GoneAfter,
 	}
 }
 
@@ -143,8 +146,11 @@ func (m *members) run(ctx, serving context.Context, g *errgroup.Group) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.start = func(c *copyOf) {
-		g.Go(func() error { c.run(serving); return nil })
+		holding, end := context.WithCancel(serving)
+		c.end = end
+		g.Go(func() error { defer end(); c.run(holding); return nil })
 	}
+	m.aside = g.Go
 	for _, c := range m.copies {
 		m.start(c)
 	}
@@ -235,47 +241,13 @@ func (m *members) follow(next *coordinator.Map) {
 	if err := m.node.dir.writeMap(next); err != nil {
 		m.node.log.Error("cannot keep the cluster map", "error", err)
 	}
-	var tags []string
-	for i := range next.Partitions {
-		if slices.Contains(next.Partitions[i].Holders, m.self.ID) {
-			tags = append(tags, tagOf(i))
-		}
-	}
-	if len(tags) == 0 && !m.idle {
-		m.node.log.Warn("this node holds no partition: copies stay with the nodes that the cluster was created with; it sends clients to them")
-	}
-	m.idle = len(tags) == 0
+	m.tellIdle(next)
 	for _, c := range m.take(next) {
 		c.follow(next)
 	}
-	if err := m.node.nats.SetTags(tags); err != nil {
+	if err := m.node.nats.SetTags(m.tags(next)); err != nil {
 		m.node.log.Error("cannot say which partitions this node holds", "error", err)
 	}
-}
-
-// take begins the copies that this node shall hold by a newer map, and returns all that it holds.
-func (m *members) take(next *coordinator.Map) []*copyOf {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var all []*copyOf
-	for i := range next.Partitions {
-		if !slices.Contains(next.Partitions[i].Holders, m.self.ID) {
-			continue
-		}
-		c := m.copies[i]
-		if c == nil && !m.ended {
-			c = newCopy(m, next, i)
-			m.copies[i] = c
-			if m.start != nil {
-				m.start(c)
-			}
-		}
-		if c != nil {
-			all = append(all, c)
-		}
-	}
-	m.routing.Store(m.routing.Load().follow(next, m.copies))
-	return all
 }
 
 // tagOf marks the NATS servers that hold a partition.
@@ -301,26 +273,21 @@ func (m *members) hear(r coordinator.Report) {
 	}
 }
 
-// steer asks the leader of a partition's stream to give way to a node.
-func (m *members) steer(ctx context.Context, partition int, to coordinator.Node) error {
-	nc, err := m.node.nats.Connect()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	return jetstream.StepDown(ctx, nc, partition, to.Server)
-}
-
 // look keeps what heartbeats say of the log's server and of the disk, which may wait for a disk: the server holds its locks while it forces
 // records to it, and a heartbeat must not come late for that.
 func (m *members) look(ctx context.Context) error {
 	tick := time.NewTicker(m.node.cfg.Cluster.Times.Heartbeat)
 	defer tick.Stop()
+	counted := -countEvery
 	for {
 		if free, err := diskFree(m.node.dir.Path); err == nil {
 			m.free.Store(uint64(free))
 		}
 		m.coordinates.Store(m.node.nats.LeadsMeta())
+		if m.clock()-counted >= countEvery {
+			counted = m.clock()
+			m.streams.Store(int64(m.node.nats.Streams()))
+		}
 		for _, c := range m.all() {
 			c.look()
 		}
@@ -336,7 +303,7 @@ func (m *members) look(ctx context.Context) error {
 func (m *members) report() coordinator.Report {
 	r := coordinator.Report{
 		Node: m.self, Run: m.node.commands.RunID(), Leaving: m.leaving.Load(), FreeDisk: m.free.Load(),
-		Coordinates: m.coordinates.Load(),
+		Coordinates: m.coordinates.Load(), Streams: int(m.streams.Load()),
 	}
 	if known := m.agent.Map(); known != nil {
 		r.Map, r.Cluster = known.Version, known.Cluster

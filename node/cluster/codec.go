@@ -151,6 +151,9 @@ func checkMap(m *coordinator.Map) error {
 			return fmt.Errorf("%w: node %s is not behind %s", ErrMalformed, m.Nodes[i].ID, m.Nodes[i-1].ID)
 		}
 	}
+	if err := checkMembers(m); err != nil {
+		return err
+	}
 	next := 0
 	for i := range m.Partitions {
 		p := &m.Partitions[i]
@@ -175,6 +178,30 @@ func checkHolders(m *coordinator.Map, p *coordinator.Partition) error {
 	for i, id := range p.Holders {
 		if indexOf(m.Nodes, id) < 0 || slices.Contains(p.Holders[:i], id) {
 			return fmt.Errorf("%w: holder %.50q", ErrMalformed, id)
+		}
+	}
+	if move := p.Move; move != (coordinator.Move{}) &&
+		(move.To == move.From || !slices.Contains(p.Holders, move.To) || !slices.Contains(p.Holders, move.From)) {
+		return fmt.Errorf("%w: a copy moves from %.50q to %.50q", ErrMalformed, move.From, move.To)
+	}
+	return nil
+}
+
+// checkMembers holds what a map says of its nodes, and of former ones.
+func checkMembers(m *coordinator.Map) error {
+	for _, list := range [][]coordinator.NodeID{m.Draining, m.Gone} {
+		for i, id := range list {
+			if indexOf(m.Nodes, id) < 0 || i > 0 && list[i-1] >= id {
+				return fmt.Errorf("%w: node %.50q is draining or gone", ErrMalformed, id)
+			}
+		}
+	}
+	if len(m.Former) > maxNodes {
+		return fmt.Errorf("%w: %d former nodes", ErrMalformed, len(m.Former))
+	}
+	for i := range m.Former {
+		if f := &m.Former[i]; !isIdentity(string(f.ID)) || !isWord(f.Server) || indexOf(m.Nodes, f.ID) >= 0 {
+			return fmt.Errorf("%w: former node %.50q with server %.50q", ErrMalformed, f.ID, f.Server)
 		}
 	}
 	return nil

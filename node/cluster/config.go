@@ -23,6 +23,11 @@ type Config struct {
 	Report func() coordinator.Report
 	// Steer asks for a partition's stream to be led by the server of a node. It may block until ctx ends.
 	Steer func(ctx context.Context, partition int, to coordinator.Node) error
+	// Relocate has a partition's stream lie on the servers of nodes: one step towards that, and where it lies now. Vacate has everything else
+	// leave a node's server, Expel a server the meta group. They are called by one goroutine, and may block until ctx ends.
+	Relocate func(ctx context.Context, partition int, wanted []coordinator.Node) (servers []string, settled bool, err error)
+	Vacate   func(ctx context.Context, node coordinator.Node) error
+	Expel    func(ctx context.Context, server string) error
 	// OnMap gets newer maps in the order of their versions, not always each of them, and never Known. It may block: then it gets the
 	// newest one next. The map must not be changed.
 	OnMap func(m *coordinator.Map)
@@ -64,6 +69,7 @@ const (
 	storeWithin = 4 * time.Second // all attempts: less than the coordinator's patience
 	steerWithin = 2 * time.Second
 	widenWithin = 5 * time.Second
+	choreWithin = 4 * time.Second
 	replyWithin = 6 * time.Second // an answer to a wish: more than storeWithin
 	wishPause   = 100 * time.Millisecond
 	forgetAfter = time.Minute // a node that no map names, and that is silent
@@ -74,6 +80,7 @@ const (
 	maxUnheard = 512 // heartbeats that wait to be heard; when full they are lost, and the next ones come soon
 	maxWishes  = 64  // wishes that wait for the coordinator; when full they are lost, and asked again
 	maxSteers  = 256 // streams that wait to be steered; when full the coordinator asks again later
+	maxChores  = 64  // streams that wait to be moved, servers that wait to be emptied; the same
 )
 
 // The bounds of what is heard.

@@ -23,6 +23,8 @@ type reign struct {
 	learned chan struct{} // what is stored was read, or is newer than before
 	stores  chan *coordinator.Map
 	steers  chan coordinator.Steer
+	chores  chan coordinator.Action
+	told    chan coordinator.Event // what came of chores
 	wishes  chan *nats.Msg
 	asked   map[uint64]*nats.Msg // wishes that are not answered; State bounds them
 	last    uint64               // the number of the newest wish
@@ -32,6 +34,7 @@ func (a *Agent) newReign() *reign {
 	return &reign{
 		a: a, state: coordinator.New(a.cfg.Settings, a.cfg.Self.ID),
 		heard: make(chan coordinator.Heard, maxUnheard), learned: make(chan struct{}, 1), stores: make(chan *coordinator.Map, 1),
+		chores: make(chan coordinator.Action, maxChores), told: make(chan coordinator.Event, maxChores),
 		steers: make(chan coordinator.Steer, maxSteers), wishes: make(chan *nats.Msg, maxWishes), asked: make(map[uint64]*nats.Msg),
 	}
 }
@@ -70,6 +73,7 @@ func (r *reign) run(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { r.keep(ctx) })
 	all.Go(func() { r.steer(ctx) })
+	all.Go(func() { r.work(ctx) })
 	why := r.loop(ctx)
 	r.a.enthrone(nil)
 	end(why)
@@ -99,6 +103,8 @@ func (r *reign) loop(ctx context.Context) error {
 			r.step(coordinator.Tick{Now: r.a.clock()})
 		case heard := <-r.heard:
 			r.step(heard)
+		case told := <-r.told:
+			r.step(told)
 		case <-r.learned:
 			if m, _, ours := r.a.basis(); ours {
 				r.step(coordinator.Learned{Now: r.a.clock(), Map: m})
@@ -155,6 +161,11 @@ func (r *reign) act(action coordinator.Action) {
 	case coordinator.Steer:
 		select {
 		case r.steers <- action:
+		default:
+		}
+	case coordinator.Relocate, coordinator.Vacate, coordinator.Expel:
+		select {
+		case r.chores <- action:
 		default:
 		}
 	case coordinator.Answer:

@@ -98,8 +98,8 @@ func (t *turn) settle() {
 	}
 }
 
-// isFormer tells whether a node was removed.
-func (m *Map) isFormer(id NodeID) bool {
+// IsFormer tells whether a node was removed from the cluster.
+func (m *Map) IsFormer(id NodeID) bool {
 	return slices.ContainsFunc(m.Former, func(f Former) bool { return f.ID == id })
 }
 

@@ -252,7 +252,7 @@ func changesBadly(from, to *Map) (faults []string) {
 		faults = append(faults, fmt.Sprintf("%d copies move at once", moves))
 	}
 	for i := range from.Nodes {
-		if id := from.Nodes[i].ID; !slices.ContainsFunc(to.Nodes, func(n Node) bool { return n.ID == id }) && (!to.isFormer(id) || len(from.holds(id)) > 0) {
+		if id := from.Nodes[i].ID; !slices.ContainsFunc(to.Nodes, func(n Node) bool { return n.ID == id }) && (!to.IsFormer(id) || len(from.holds(id)) > 0) {
 			faults = append(faults, fmt.Sprintf("node %s is lost", id))
 		}
 	}

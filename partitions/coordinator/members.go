@@ -18,7 +18,7 @@ func (t *turn) enrol() {
 		}
 		node := p.report.Node
 		switch i, found := t.next().find(node.ID); {
-		case !found && t.next().isFormer(node.ID):
+		case !found && t.next().IsFormer(node.ID):
 			t.wrong(fmt.Sprintf("node %s was removed from this cluster: start it with an empty directory", node.ID))
 		case !found && p.report.Leaving:
 		case !found:

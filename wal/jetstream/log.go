@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -63,6 +64,7 @@ type Log struct {
 	nc      *nats.Conn
 	js      natsjs.JetStream
 
+	leaving atomic.Bool // this node's server is to give up its copy
 	appends appends
 	look    chan struct{} // tells the resolver that there is something to resolve
 	closing chan struct{}

@@ -73,9 +73,16 @@ func (l *Log) tail(ctx context.Context, next *wal.Seq, fn func(wal.Seq, []byte) 
 		}
 		w.close()
 	}()
-	sid, err := l.consume(ctx, w, *next)
+	sid, here, err := l.consume(ctx, w, *next)
 	if err != nil {
 		return errAgain
+	}
+	if !here && l.cfg.Server != "" {
+		go func() { // ends with this function
+			if l.comesHere(ctx, ended) {
+				w.close()
+			}
+		}()
 	}
 	return l.deliver(w, sid, next, fn)
 }
@@ -105,7 +112,7 @@ func (l *Log) heartbeat() time.Duration {
 
 // consume makes a consumer that sends to w, and returns the number of the subscription. A cluster puts it where it likes among the
 // servers that hold the log: it is made until it is where it shall be.
-func (l *Log) consume(ctx context.Context, w *wire, from wal.Seq) (sid uint64, err error) {
+func (l *Log) consume(ctx context.Context, w *wire, from wal.Seq) (sid uint64, here bool, err error) {
 	config := natsjs.ConsumerConfig{
 		DeliverPolicy:     natsjs.DeliverByStartSequencePolicy,
 		OptStartSeq:       uint64(from),
@@ -116,27 +123,59 @@ func (l *Log) consume(ctx context.Context, w *wire, from wal.Seq) (sid uint64, e
 		IdleHeartbeat:     l.heartbeat(),
 		InactiveThreshold: unheardThreshold,
 	}
-	here, err := l.holdsCopy(ctx)
+	here, err = l.holdsCopy(ctx)
 	if err != nil {
-		return 0, err
+		return 0, here, err
 	}
 	for sid = 1; sid <= pinTries; sid++ {
 		config.DeliverSubject = nats.NewInbox()
 		if err := w.subscribe(config.DeliverSubject, sid); err != nil {
-			return 0, err
+			return 0, here, err
 		}
 		placed, err := l.consumeOnce(ctx, config, here)
 		if err != nil || placed {
-			return sid, err
+			return sid, here, err
 		}
 	}
 	l.waited(pinPause)
-	return 0, errAgain
+	return 0, here, errAgain
 }
+
+// homeAgain is how often a tail that reads another server's copy looks whether there is one here.
+const homeAgain = 2 * time.Second
+
+// comesHere waits until this node's server has a whole copy, and says so; not when ctx or the tail ends before that.
+func (l *Log) comesHere(ctx context.Context, ended <-chan struct{}) bool {
+	tick := time.NewTicker(homeAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ended:
+			return false
+		case <-l.closing:
+			return false
+		case <-tick.C:
+		}
+		cluster, err := l.cluster(ctx)
+		if err != nil || l.leaving.Load() {
+			continue
+		}
+		if cluster.Leader == l.cfg.Server || slices.ContainsFunc(cluster.Replicas, func(p *natsjs.PeerInfo) bool {
+			return p.Name == l.cfg.Server && p.Current && p.Lag == 0
+		}) {
+			return true
+		}
+	}
+}
+
+// Leaving says whether this node's server is about to give up its copy of the log: Tail reads another one then.
+func (l *Log) Leaving(leaving bool) { l.leaving.Store(leaving) }
 
 // holdsCopy says whether a consumer can be had on this node's server in particular.
 func (l *Log) holdsCopy(ctx context.Context) (bool, error) {
-	if l.cfg.Server == "" {
+	if l.cfg.Server == "" || l.leaving.Load() {
 		return false, nil
 	}
 	cluster, err := l.cluster(ctx)

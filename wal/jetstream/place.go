@@ -1,0 +1,129 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+)
+
+// Place is where a partition's stream lies.
+type Place struct {
+	Servers []string // the names of the servers that have a peer of it, in ascending order
+	Settled bool     // and no change of that is under way
+}
+
+// peer is a server as the stream's leader knows it: its name, or what stands for an unknown one, and its identity in the group.
+type peer struct {
+	Name string `json:"name"`
+	Peer string `json:"peer"`
+}
+
+// placing is what STREAM.INFO says of where a stream lies, and shall.
+type placing struct {
+	Leader   string `json:"leader"`
+	Replicas []peer `json:"replicas"`
+	Desired  *struct {
+		Replicas []peer `json:"replicas"`
+	} `json:"desired"`
+}
+
+// Relocate brings a partition's stream one step nearer to lying on the servers that are wanted, and says where it lies now. It compares
+// what is with what is wanted, so it may be called at any time, again, and by several; it does nothing while servers are missing
+// for which there is no other to leave, and never takes a server out without another one coming in. JetStream adds the new one, lets it
+// catch up, and only then takes the old one out; it goes on with that by itself. The servers that are wanted must have the stream's tags (Config.Tags),
+// and others, that are not in it, must not: the meta group's leader knows new tags after a second or so, and until then nothing happens.
+func Relocate(ctx context.Context, nc *nats.Conn, partition int, wanted []string) (Place, error) {
+	at, err := placingOf(ctx, nc, partition)
+	if err != nil {
+		return Place{}, fmt.Errorf("where the log of partition %d lies: %w", partition, err)
+	}
+	place := at.place()
+	out, move := at.extra(wanted)
+	if !move {
+		return place, nil
+	}
+	place.Settled = false
+	if err := evacuate(ctx, nc, partition, out); err != nil {
+		return place, fmt.Errorf("move the log of partition %d away from %s: %w", partition, out.Name, err)
+	}
+	return place, nil
+}
+
+// placingOf asks the stream's leader.
+func placingOf(ctx context.Context, nc *nats.Conn, partition int) (placing, error) {
+	var got struct {
+		Error   *natsjs.APIError `json:"error"`
+		Cluster *placing         `json:"cluster"`
+	}
+	if err := ask(ctx, nc, "$JS.API.STREAM.INFO."+StreamName(partition), nil, &got); err != nil {
+		return placing{}, err
+	}
+	switch {
+	case got.Error != nil:
+		return placing{}, got.Error
+	case got.Cluster == nil || got.Cluster.Leader == "":
+		return placing{}, errors.New("the stream has no leader")
+	}
+	return *got.Cluster, nil
+}
+
+func (p *placing) place() Place {
+	place := Place{Servers: []string{p.Leader}, Settled: p.Desired == nil}
+	for _, r := range p.Replicas {
+		place.Servers = append(place.Servers, r.Name)
+	}
+	slices.Sort(place.Servers)
+	return place
+}
+
+// extra is a server that is to leave, if there is one that is to come: of those that the stream lies on, or, while
+// that changes already, of those that it is going to lie on.
+func (p *placing) extra(wanted []string) (out peer, move bool) {
+	going := append([]peer{{Name: p.Leader, Peer: p.Leader}}, p.Replicas...)
+	if p.Desired != nil {
+		going = p.Desired.Replicas
+	}
+	missing := slices.ContainsFunc(wanted, func(name string) bool {
+		return !slices.ContainsFunc(going, func(q peer) bool { return q.Name == name })
+	})
+	for _, q := range going {
+		if missing && !slices.Contains(wanted, q.Name) {
+			return q, true
+		}
+	}
+	return peer{}, false
+}
+
+// evacuate asks the meta group's leader for another server than one that the stream lies on.
+func evacuate(ctx context.Context, nc *nats.Conn, partition int, out peer) error {
+	request, err := json.Marshal(map[string]string{"peer": out.Peer})
+	if err != nil {
+		return err
+	}
+	var got struct {
+		Error *natsjs.APIError `json:"error"`
+	}
+	if err := ask(ctx, nc, "$JS.API.STREAM.PEER.EVACUATE."+StreamName(partition), request, &got); err != nil {
+		return err
+	}
+	if got.Error != nil {
+		return got.Error
+	}
+	return nil
+}
+
+// ask is a request to the server's API.
+func ask(ctx context.Context, nc *nats.Conn, subject string, request []byte, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	defer cancel()
+	msg, err := nc.RequestWithContext(ctx, subject, request)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(msg.Data, answer)
+}

@@ -1,0 +1,116 @@
+package jetstream
+
+import (
+	"slices"
+	"testing"
+
+	"shiplog/embedded"
+	"shiplog/wal"
+)
+
+// tagAll gives the tag to those servers that a stream is to lie on.
+func tagAll(t *testing.T, servers []*embedded.Server, on ...int) (names []string) {
+	t.Helper()
+	for i, s := range servers {
+		tags := []string{"other"}
+		if slices.Contains(on, i) {
+			tags, names = append(tags, "p0"), append(names, s.Name())
+		}
+		if err := s.SetTags(tags); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return names
+}
+
+// relocated asks again and again until the log lies where it shall.
+func relocated(t *testing.T, from *embedded.Server, wanted []string) {
+	t.Helper()
+	nc, err := from.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	var place Place
+	eventually(t, "the log on other servers", func() bool {
+		place, err = Relocate(t.Context(), nc, 0, wanted)
+		return err == nil && place.Settled && slices.Equal(place.Servers, wanted)
+	})
+}
+
+// TestRelocate moves a log from server to server while records are appended to it: its leader, a follower, one after the other, and back. No
+// append is lost, and every server that has it in the end has all of it.
+func TestRelocate(t *testing.T) {
+	servers := cluster(t, 5)
+	tagAll(t, servers, 0, 1, 2)
+	log := openOn(t, servers[1], func(c *Config) { c.Tags = []string{"p0"} })
+	leadBy(t, log, servers[0])
+	stop, done := make(chan struct{}), make(chan wal.Seq, 1)
+	go func() {
+		last, _ := appendLoop(t, log, 1, stop)
+		done <- last
+	}()
+	for _, on := range [][]int{{1, 2, 3}, {2, 3, 4}, {0, 2, 4}} {
+		relocated(t, servers[2], tagAll(t, servers, on...))
+	}
+	close(stop)
+	last := <-done
+	for _, i := range []int{0, 2, 4} {
+		l := openOn(t, servers[i], func(c *Config) { c.Existing = true })
+		f := follow(t, l)
+		f.reaches(t, servers[i].Name(), last)
+	}
+	t.Logf("%d records", last)
+}
+
+// TestTailComesHome follows a log on a server that has no copy of it and then gets one: the tail reads that one soon.
+func TestTailComesHome(t *testing.T) {
+	servers := cluster(t, 4)
+	tagAll(t, servers, 0, 1, 2)
+	openOn(t, servers[0], func(c *Config) { c.Tags = []string{"p0"} })
+	l := openOn(t, servers[3], func(c *Config) { c.Existing = true })
+	follow(t, l)
+	eventually(t, "a tail from elsewhere", func() bool { return len(consumers(t, l)) == 1 })
+	relocated(t, servers[3], tagAll(t, servers, 1, 2, 3))
+	eventually(t, "a tail from here", func() bool { return slices.Equal(consumers(t, l), []string{"n3"}) })
+}
+
+// TestExtra holds which server is to leave, and that none is while none is to come.
+func TestExtra(t *testing.T) {
+	at := func(names ...string) (p placing) {
+		p.Leader = names[0]
+		for _, n := range names[1:] {
+			p.Replicas = append(p.Replicas, peer{Name: n, Peer: "id-" + n})
+		}
+		return p
+	}
+	for _, tt := range []struct {
+		name   string
+		at     placing
+		going  []string
+		wanted []string
+		want   string
+	}{
+		{"as wanted", at("a", "b", "c"), nil, []string{"c", "b", "a"}, ""},
+		{"a follower", at("a", "b", "c"), nil, []string{"a", "b", "d"}, "id-c"},
+		{"the leader", at("a", "b", "c"), nil, []string{"b", "c", "d"}, "a"},
+		{"nobody comes", at("a", "b", "c"), nil, []string{"a", "b"}, ""},
+		{"nobody goes", at("a", "b"), nil, []string{"a", "b", "d"}, ""},
+		{"under way", at("a", "b", "c"), []string{"a", "b", "d"}, []string{"a", "b", "d"}, ""},
+		{"under way to another", at("a", "b", "c", "d"), []string{"a", "b", "d"}, []string{"a", "b", "e"}, "id-d"},
+		{"turned round", at("a", "b", "c", "d"), []string{"a", "b", "d"}, []string{"a", "b", "c"}, "id-d"},
+	} {
+		if len(tt.going) > 0 {
+			tt.at.Desired = &struct {
+				Replicas []peer `json:"replicas"`
+			}{}
+			for _, n := range tt.going {
+				tt.at.Desired.Replicas = append(tt.at.Desired.Replicas, peer{Name: n, Peer: "id-" + n})
+			}
+		}
+		got, move := tt.at.extra(tt.wanted)
+		if got.Peer != tt.want || move != (tt.want != "") {
+			t.Errorf("%s: %s leaves, want %q", tt.name, got.Peer, tt.want)
+		}
+	}
+}
