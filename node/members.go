@@ -41,20 +41,25 @@ type members struct {
 	vouched vouchers // used by hear only
 	idle    bool     // used by follow only: it holds nothing, and operators know
 
-	mu      sync.Mutex
-	copies  map[int]*copyOf
-	parting map[int]*copyOf // copies that this node gives up and that have not ended
-	routes  []string        // of the NATS server
+	mu sync.Mutex
+	holding
+	routes  []string // of the NATS server
 	routing atomic.Pointer[routing]
 	start   func(*copyOf)      // set by run
 	aside   func(func() error) // the same: runs beside the copies
 	ended   bool
-	cleaned bool // what was left of copies that were given up is deleted
 	filler  filler
 }
 
+// holding are the copies that a node has. members.mu guards it.
+type holding struct {
+	copies  map[int]*copyOf
+	parting map[int]*copyOf // those that it gives up and that have not ended
+	cleaned bool            // what was left of those that it gave up is deleted
+}
+
 func newMembers(n *Node) *members {
-	return &members{node: n, clock: partitions.BootClock(), up: make(chan struct{}), copies: make(map[int]*copyOf), parting: make(map[int]*copyOf)}
+	return &members{node: n, clock: partitions.BootClock(), up: make(chan struct{}), holding: holding{copies: make(map[int]*copyOf), parting: make(map[int]*copyOf)}}
 }
 
 // clusterConfig is what the node's NATS server has to know of the cluster: whom it is told to join, and who was there last.

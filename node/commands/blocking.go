@@ -259,10 +259,10 @@ func (c *parkedCall) Write(tx *keyspace.Tx) {
 // ripen notes when a command that is about to wait is to look again.
 func (c *parkedCall) ripen(v *keyspace.View) {
 	c.ripe = time.Time{}
-	if c.row.Ripens == nil || c.Served() {
+	if c.row.Wait.Ripens == nil || c.Served() {
 		return
 	}
-	if at, ok := c.row.Ripens(v, c.args); ok {
+	if at, ok := c.row.Wait.Ripens(v, c.args); ok {
 		c.ripe = time.Now().Add(time.Duration(at-v.Now()) * time.Millisecond)
 	}
 }
@@ -319,10 +319,10 @@ func (k *KeySpec) only(a Args, key string) Args {
 
 // refuses returns why a command that may block cannot run, nil if it can or is none.
 func (r *Row) refuses(a Args) *reply.Reply {
-	if r.Blocks == nil {
+	if r.Wait.Blocks == nil {
 		return nil
 	}
-	_, refusal := r.Blocks(a)
+	_, refusal := r.Wait.Blocks(a)
 	return refusal
 }
 

@@ -101,24 +101,24 @@ func waitRows() []Row {
 	range1 := []KeySpec{{Flags: "RW access delete", Index: 1, Last: -2, Step: 1}}
 	lastWord := func(a Args) (time.Duration, *reply.Reply) { return blockSeconds(a[len(a)-1]) }
 	return []Row{
-		{Name: "t.take", Arity: -3, Flags: FlagWrite | FlagBlocking, Keys: range1, Blocks: lastWord,
+		{Name: "t.take", Arity: -3, Flags: FlagWrite | FlagBlocking, Keys: range1, Wait: Waiting{Blocks: lastWord},
 			Write: func(tx *keyspace.Tx, a Args) reply.Reply { return take(tx, a[1:len(a)-1]) }},
 		{Name: "t.takefrom", Arity: -4, Flags: FlagWrite | FlagBlocking,
-			Keys:   []KeySpec{{Flags: "RW access delete", Index: 2, KeyNum: true, FirstKey: 1, Step: 1}},
-			Blocks: func(a Args) (time.Duration, *reply.Reply) { return blockSeconds(a[1]) },
+			Keys: []KeySpec{{Flags: "RW access delete", Index: 2, KeyNum: true, FirstKey: 1, Step: 1}},
+			Wait: Waiting{Blocks: func(a Args) (time.Duration, *reply.Reply) { return blockSeconds(a[1]) }},
 			Write: func(tx *keyspace.Tx, a Args) reply.Reply {
 				n, _ := parseInt(a[2])
 				return take(tx, a[3:3+n])
 			}},
-		{Name: "t.claim", Arity: -3, Flags: FlagWrite | FlagBlocking | FlagRetryErrors, Keys: range1, Blocks: lastWord,
+		{Name: "t.claim", Arity: -3, Flags: FlagWrite | FlagBlocking | FlagRetryErrors, Keys: range1, Wait: Waiting{Blocks: lastWord},
 			Write: claim},
 		{Name: "t.await", Arity: 3, Flags: FlagReadonly | FlagBlocking, Keys: range1,
-			Blocks: func(a Args) (time.Duration, *reply.Reply) {
+			Wait: Waiting{Blocks: func(a Args) (time.Duration, *reply.Reply) {
 				if is(a[2], "now") {
 					return -1, nil
 				}
 				return blockMillis(a[2])
-			},
+			}},
 			Read: func(v *keyspace.View, a Args) reply.Reply {
 				if value, ok := v.Get(a[1]); ok {
 					return reply.Bulk(value.Data)

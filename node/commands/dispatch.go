@@ -135,8 +135,8 @@ func (s *Session) offLoop(row *Row, a Args) Result {
 
 // run executes a command where its data is, and counts it.
 func (s *Session) run(row *Row, a Args) Result {
-	if row.Blocks != nil {
-		if timeout, refusal := row.Blocks(a); refusal == nil && timeout >= 0 {
+	if row.Wait.Blocks != nil {
+		if timeout, refusal := row.Wait.Blocks(a); refusal == nil && timeout >= 0 {
 			return s.runBlocking(row, a.clone(), timeout)
 		}
 	}

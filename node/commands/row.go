@@ -88,7 +88,7 @@ type KeySpec struct {
 // outside a transaction it is run again when a key that its first KeySpec names has changed, until another reply comes, which is
 // the command's. The words are then those of a command that names this key alone. It is run again only while the key
 // holds a value of the command's Group, so that each error it finds is an answer. What a word means now and would not
-// mean later ("$") the handler replaces in its words. Blocks refuses what the handler would refuse, and so need not the handler.
+// mean later ("$") the handler replaces in its words. Wait.Blocks refuses what the handler would refuse, and so need not the handler.
 //
 // A command on data without Keys is one on all keys: Read and Write run in every partition that the node leads, and the
 // tip response_policy says how their replies become one; Snapshot sees them all as one. It may begin again after some
@@ -114,14 +114,18 @@ type Row struct {
 	Snapshot func(snap *keyspace.Snapshot, a Args) reply.Reply
 	Session  func(s *Session, a Args) reply.Reply
 
+	Wait  Waiting
+	state *rowState // given by the table
+}
+
+// Waiting says how a command waits that finds nothing to do. The zero value: it does not.
+type Waiting struct {
 	// Blocks returns how long the command waits, 0 for ever, less than 0 when it does not, or why it cannot run.
 	Blocks func(a Args) (time.Duration, *reply.Reply)
 
 	// Ripens returns when, in Unix milliseconds, a command that waits and has Blocks may find something though none of its keys changes; it
 	// is not ok when that never happens. It is asked where Write found nothing.
 	Ripens func(v *keyspace.View, a Args) (at int64, ok bool)
-
-	state *rowState // given by the table
 }
 
 // Change is one entry of a command's history: what came with which version.

@@ -15,15 +15,14 @@ func streamReadRows() []Row {
 			Syntax:     "COUNT=count:integer? BLOCK=milliseconds:integer? STREAMS=streams(key:key* id*)",
 			Complexity: "For each stream mentioned: O(N) with N being the number of elements being returned, it means that XREAD-ing with a fixed COUNT is O(1). Note that when the BLOCK option is used, XADD will pay O(M) time in order to serve the M clients blocked on the stream getting new data.",
 			Keys:       []KeySpec{{Flags: "RO access", Keyword: "STREAMS", From: 1, Last: -1, Step: 1, Limit: 2}},
-			Blocks:     blockOnStreams,
+			Wait:       Waiting{Blocks: blockOnStreams},
 			Read:       xread},
 		{Name: "xreadgroup", Since: "5.0.0", Arity: -7, Flags: FlagWrite | FlagBlocking | FlagMovableKeys | FlagRetryErrors,
 			Summary:    "Return new entries from a stream using a consumer group, or access the history of the pending entries for a given consumer. Can block.",
 			Syntax:     "GROUP=group_consumer(group consumer) COUNT=count:integer? BLOCK=milliseconds:integer? CLAIM=min-idle-time:integer?~8.4.0 NOACK? STREAMS=streams(key:key* id*)",
 			Complexity: "For each stream mentioned: O(M) with M being the number of elements returned. If M is constant (e.g. always asking for the first 10 elements with COUNT), you can consider it O(1). On the other side when XREADGROUP blocks, XADD will pay the O(N) time in order to serve the N clients blocked on the stream getting new data.",
 			Keys:       []KeySpec{{Flags: "RO access", Keyword: "STREAMS", From: 4, Last: -1, Step: 1, Limit: 2}},
-			Blocks:     blockOnStreams,
-			Ripens:     claimable,
+			Wait:       Waiting{Blocks: blockOnStreams, Ripens: claimable},
 			Write:      xreadgroup},
 	}
 }

@@ -60,7 +60,7 @@ func (r *Row) prepare(parent *Row) {
 	if handlers > 1 || handlers == 0 && len(r.Subcommands) == 0 {
 		panic(fmt.Sprintf("commands: %s has %d handlers", r.Name, handlers))
 	}
-	if r.Blocks != nil && (len(r.Keys) == 0 || r.Read == nil && r.Write == nil) {
+	if r.Wait.Blocks != nil && (len(r.Keys) == 0 || r.Read == nil && r.Write == nil) {
 		panic("commands: " + r.Name + " blocks on no keys")
 	}
 	if len(r.Subcommands) == 0 {

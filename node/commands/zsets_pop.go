@@ -40,21 +40,21 @@ func zsetBlockRows() []Row {
 			Syntax:     "timeout:double numkeys:integer key:key* where(MIN|MAX) COUNT=count:integer?",
 			Complexity: "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped.",
 			Keys:       []KeySpec{{Flags: "RW access delete", Index: 2, KeyNum: true, FirstKey: 1, Step: 1}},
-			Blocks:     bzmpopBlocks, Write: bzmpop},
+			Wait:       Waiting{Blocks: bzmpopBlocks}, Write: bzmpop},
 		{Name: "bzpopmax", Since: "5.0.0", Arity: -3, Flags: FlagWrite | FlagNoScript | FlagBlocking | FlagFast,
 			Summary:    "Remove and return the member with the highest score from one or more sorted sets, or block until one is available",
 			Syntax:     "key:key* timeout:double",
 			Complexity: "O(log(N)) with N being the number of elements in the sorted set.",
 			History:    []Change{{"6.0.0", "`timeout` is interpreted as a double instead of an integer."}},
 			Keys:       []KeySpec{{Flags: "RW access delete", Index: 1, Last: -2, Step: 1}},
-			Blocks:     lastWordBlocks, Write: bzpop(true)},
+			Wait:       Waiting{Blocks: lastWordBlocks}, Write: bzpop(true)},
 		{Name: "bzpopmin", Since: "5.0.0", Arity: -3, Flags: FlagWrite | FlagNoScript | FlagBlocking | FlagFast,
 			Summary:    "Remove and return the member with the lowest score from one or more sorted sets, or block until one is available",
 			Syntax:     "key:key* timeout:double",
 			Complexity: "O(log(N)) with N being the number of elements in the sorted set.",
 			History:    []Change{{"6.0.0", "`timeout` is interpreted as a double instead of an integer."}},
 			Keys:       []KeySpec{{Flags: "RW access delete", Index: 1, Last: -2, Step: 1}},
-			Blocks:     lastWordBlocks, Write: bzpop(false)},
+			Wait:       Waiting{Blocks: lastWordBlocks}, Write: bzpop(false)},
 	}
 }
 
@@ -179,5 +179,5 @@ func bzpop(most bool) func(*keyspace.Tx, Args) reply.Reply {
 	}
 }
 
-// lastWordBlocks is Row.Blocks of a command whose last word is the timeout.
+// lastWordBlocks is Waiting.Blocks of a command whose last word is the timeout.
 func lastWordBlocks(a Args) (time.Duration, *reply.Reply) { return blockSeconds(a[len(a)-1]) }
