@@ -1,7 +1,5 @@
 package keyspace
 
-import "slices"
-
 const (
 	countedMost  = 48              // entries of a leaf, children of an inner node
 	countedLeast = countedMost / 2 // neighbours that have no more than this together become one
@@ -24,8 +22,10 @@ type counted[T any] struct {
 	total  int64
 }
 
-// countedNode is a leaf, which has items, or an inner node, which has kids. Neither is ever empty.
+// countedNode is a leaf, which has items, or an inner node, which has kids. Neither is ever empty. Its heads stand together, so
+// that most of a search touches neither the items nor the bytes of their keys.
 type countedNode[T any] struct {
+	heads []uint64 // of the items' keys, or of the kids' firsts
 	items []countedItem[T]
 	kids  []countedKid[T]
 	last  int // where the latest item or kid was put in: it shows runs of keys
@@ -57,10 +57,11 @@ func (c *counted[T]) get(key []byte) (v T, ok bool) {
 	if n == nil {
 		return v, false
 	}
+	head := headOf(key)
 	for n.kids != nil {
-		n = n.kids[n.kidOf(key)].node
+		n = n.kids[n.kidOf(key, head)].node
 	}
-	if i := n.place(key); n.holds(i, key) {
+	if i := n.place(key, head); n.holds(i, key) {
 		return n.items[i].value, true
 	}
 	return v, false
@@ -69,7 +70,7 @@ func (c *counted[T]) get(key []byte) (v T, ok bool) {
 // set inserts an entry, or replaces value and weight of the one that has the key, and returns the value that it had.
 func (c *counted[T]) set(key string, v T, weight int64) (prev T, had bool) {
 	if c.root == nil {
-		c.root = &countedNode[T]{items: make([]countedItem[T], 0, countedFirst)}
+		c.root = &countedNode[T]{heads: make([]uint64, 0, countedFirst), items: make([]countedItem[T], 0, countedFirst)}
 	}
 	var k countedCursor[T]
 	k.find(c, []byte(key))
@@ -97,11 +98,22 @@ func (c *counted[T]) delete(key []byte) bool {
 	if k.leaf == nil || !k.leaf.holds(k.i, key) {
 		return false
 	}
-	c.size--
-	c.weigh(&k, -k.leaf.items[k.i].weight)
-	k.leaf.items = slices.Delete(k.leaf.items, k.i, k.i+1)
-	c.tidy(&k)
+	c.remove(&k)
 	return true
+}
+
+// find returns a cursor at the entry that has the key; not ok when there is none.
+func (c *counted[T]) find(key []byte) (k countedCursor[T], ok bool) {
+	k.find(c, key)
+	return k, k.leaf != nil && k.leaf.holds(k.i, key)
+}
+
+// remove removes the entry that a cursor stands at. No cursor may be used after that.
+func (c *counted[T]) remove(k *countedCursor[T]) {
+	c.size--
+	c.weigh(k, -k.leaf.items[k.i].weight)
+	k.leaf.dropItems(k.i, k.i+1)
+	c.tidy(k)
 }
 
 // before returns the sum of the weights of the entries with a smaller key.
@@ -110,14 +122,15 @@ func (c *counted[T]) before(key []byte) (sum int64) {
 	if n == nil {
 		return 0
 	}
+	head := headOf(key)
 	for n.kids != nil {
-		at := n.kidOf(key)
+		at := n.kidOf(key, head)
 		for i := range n.kids[:at] {
 			sum += n.kids[i].weight
 		}
 		n = n.kids[at].node
 	}
-	at := n.place(key)
+	at := n.place(key, head)
 	for i := range n.items[:at] {
 		sum += n.items[i].weight
 	}
@@ -184,7 +197,8 @@ func (c *counted[T]) adopt(k *countedCursor[T], split countedKid[T]) {
 		split = p.splitKids(i, split)
 	}
 	left := countedKid[T]{node: c.root, weight: c.total - split.weight}
-	c.root = &countedNode[T]{kids: append(make([]countedKid[T], 0, countedMost), left, split)}
+	c.root = &countedNode[T]{heads: append(make([]uint64, 0, countedMost), 0, headOf(split.first)),
+		kids: append(make([]countedKid[T], 0, countedMost), left, split)}
 	if c.levels++; c.levels > countedDepth {
 		panic("keyspace: a counted tree is deeper than its number of entries allows")
 	}
@@ -197,7 +211,7 @@ func (c *counted[T]) tidy(k *countedCursor[T]) {
 		p, i := k.steps[level].node, k.steps[level].i
 		before := len(p.kids)
 		if len(n.items)+len(n.kids) == 0 {
-			p.kids = slices.Delete(p.kids, i, i+1)
+			p.dropKids(i, i+1)
 		} else {
 			p.join(i)
 			p.join(i - 1)

@@ -37,13 +37,14 @@ func (k *countedCursor[T]) find(c *counted[T], key []byte) {
 	if n == nil {
 		return
 	}
+	head := headOf(key)
 	for n.kids != nil {
-		i := n.kidOf(key)
+		i := n.kidOf(key, head)
 		k.steps[k.levels] = countedStep[T]{n, i}
 		k.levels++
 		n = n.kids[i].node
 	}
-	k.leaf, k.i = n, n.place(key)
+	k.leaf, k.i = n, n.place(key, head)
 }
 
 // ok tells whether there is an entry here. Only then may it be asked for.

@@ -1,13 +1,28 @@
 package keyspace
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
-// kidOf returns which kid key belongs to.
-func (n *countedNode[T]) kidOf(key []byte) int {
-	low, high := 1, len(n.kids)
+// headOf is what a key begins with, as a number: of two keys the one with the smaller head is the smaller one. When their heads are
+// equal the keys themselves must be compared.
+func headOf[B []byte | string](key B) uint64 {
+	if len(key) < 8 {
+		var full [8]byte
+		copy(full[:], key)
+		return binary.BigEndian.Uint64(full[:])
+	}
+	return uint64(key[7]) | uint64(key[6])<<8 | uint64(key[5])<<16 | uint64(key[4])<<24 |
+		uint64(key[3])<<32 | uint64(key[2])<<40 | uint64(key[1])<<48 | uint64(key[0])<<56
+}
+
+// kidOf returns which kid key, whose head is given, belongs to.
+func (n *countedNode[T]) kidOf(key []byte, head uint64) int {
+	low, high := 1, len(n.heads)
 	for low < high {
 		middle := int(uint(low+high) >> 1)
-		if string(key) < n.kids[middle].first {
+		if at := n.heads[middle]; head < at || head == at && string(key) < n.kids[middle].first {
 			high = middle
 		} else {
 			low = middle + 1
@@ -16,12 +31,12 @@ func (n *countedNode[T]) kidOf(key []byte) int {
 	return low - 1
 }
 
-// place returns the first item whose key is not less than key.
-func (n *countedNode[T]) place(key []byte) int {
-	low, high := 0, len(n.items)
+// place returns the first item whose key is not less than key, whose head is given.
+func (n *countedNode[T]) place(key []byte, head uint64) int {
+	low, high := 0, len(n.heads)
 	for low < high {
 		middle := int(uint(low+high) >> 1)
-		if n.items[middle].key < string(key) {
+		if at := n.heads[middle]; at < head || at == head && n.items[middle].key < string(key) {
 			low = middle + 1
 		} else {
 			high = middle
@@ -36,13 +51,25 @@ func (n *countedNode[T]) holds(i int, key []byte) bool {
 }
 
 func (n *countedNode[T]) putItem(i int, item countedItem[T]) {
+	n.heads = slices.Insert(n.heads, i, headOf(item.key))
 	n.items = slices.Insert(n.items, i, item)
 	n.last = i
 }
 
 func (n *countedNode[T]) putKid(i int, kid countedKid[T]) {
+	n.heads = slices.Insert(n.heads, i, headOf(kid.first))
 	n.kids = slices.Insert(n.kids, i, kid)
 	n.last = i
+}
+
+// dropItems removes the items from i on and before j.
+func (n *countedNode[T]) dropItems(i, j int) {
+	n.heads, n.items = slices.Delete(n.heads, i, j), slices.Delete(n.items, i, j)
+}
+
+// dropKids removes the kids from i on and before j.
+func (n *countedNode[T]) dropKids(i, j int) {
+	n.heads, n.kids = slices.Delete(n.heads, i, j), slices.Delete(n.kids, i, j)
 }
 
 // divide tells where a full node is divided that gets something new at i, and whether the new comes to the right part.
@@ -62,8 +89,9 @@ func (n *countedNode[T]) divide(i int) (at int, right bool) {
 // splitItems puts an item at i into a full leaf and returns the right part of it as a new one.
 func (n *countedNode[T]) splitItems(i int, item countedItem[T]) countedKid[T] {
 	at, right := n.divide(i)
-	split := &countedNode[T]{items: append(make([]countedItem[T], 0, countedMost), n.items[at:]...)}
-	n.items = slices.Delete(n.items, at, len(n.items))
+	split := &countedNode[T]{heads: append(make([]uint64, 0, countedMost), n.heads[at:]...),
+		items: append(make([]countedItem[T], 0, countedMost), n.items[at:]...)}
+	n.dropItems(at, len(n.items))
 	if right {
 		split.putItem(i-at, item)
 	} else {
@@ -82,8 +110,9 @@ func (n *countedNode[T]) splitItems(i int, item countedItem[T]) countedKid[T] {
 // splitKids puts a kid at i, which is never 0, into a full inner node and returns the right part of it as a new one.
 func (n *countedNode[T]) splitKids(i int, kid countedKid[T]) countedKid[T] {
 	at, right := n.divide(i)
-	split := &countedNode[T]{kids: append(make([]countedKid[T], 0, countedMost), n.kids[at:]...)}
-	n.kids = slices.Delete(n.kids, at, len(n.kids))
+	split := &countedNode[T]{heads: append(make([]uint64, 0, countedMost), n.heads[at:]...),
+		kids: append(make([]countedKid[T], 0, countedMost), n.kids[at:]...)}
+	n.dropKids(at, len(n.kids))
 	if right {
 		split.putKid(i-at, kid)
 		split.joinAround(i - at)
@@ -117,11 +146,11 @@ func (n *countedNode[T]) join(i int) {
 		return
 	}
 	if b.kids != nil {
-		b.kids[0].first = n.kids[i+1].first
+		b.kids[0].first, b.heads[0] = n.kids[i+1].first, n.heads[i+1]
 	}
 	seam := len(a.kids) - 1
-	a.items, a.kids = append(a.items, b.items...), append(a.kids, b.kids...)
+	a.heads, a.items, a.kids = append(a.heads, b.heads...), append(a.items, b.items...), append(a.kids, b.kids...)
 	a.join(seam)
 	n.kids[i].weight += n.kids[i+1].weight
-	n.kids = slices.Delete(n.kids, i+1, i+2)
+	n.dropKids(i+1, i+2)
 }

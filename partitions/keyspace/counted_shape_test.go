@@ -26,6 +26,7 @@ func checkCounted[T any](t testing.TB, c *counted[T]) {
 // checkNode returns the smallest and the largest key and the weight of what is below a node.
 func checkNode[T any](t testing.TB, n *countedNode[T], levels int) (low, high string, weight int64) {
 	t.Helper()
+	checkHeads(t, n)
 	if levels == 0 {
 		if len(n.items) == 0 || len(n.items) > countedMost || n.kids != nil {
 			t.Fatalf("a leaf with %d items and %d kids", len(n.items), len(n.kids))
@@ -55,6 +56,24 @@ func checkNode[T any](t testing.TB, n *countedNode[T], levels int) (low, high st
 		high, weight = last, weight+below
 	}
 	return low, high, weight
+}
+
+// checkHeads holds that a node knows the heads of what it has; nobody looks at that of the first kid.
+func checkHeads[T any](t testing.TB, n *countedNode[T]) {
+	t.Helper()
+	if len(n.heads) != len(n.items)+len(n.kids) {
+		t.Fatalf("%d heads of %d items and %d kids", len(n.heads), len(n.items), len(n.kids))
+	}
+	for i, item := range n.items {
+		if n.heads[i] != headOf(item.key) {
+			t.Fatalf("item %q has the head %x", item.key, n.heads[i])
+		}
+	}
+	for i, kid := range n.kids {
+		if i > 0 && n.heads[i] != headOf(kid.first) {
+			t.Fatalf("a kid from %q has the head %x", kid.first, n.heads[i])
+		}
+	}
 }
 
 func countedFill[T any](n *countedNode[T]) int { return len(n.items) + len(n.kids) }

@@ -11,9 +11,10 @@ import (
 
 // countedPair is a counted and what it should be, a sorted slice.
 type countedPair struct {
-	t    testing.TB
-	tree counted[int]
-	want []countedItem[int]
+	t      testing.TB
+	tree   counted[int]
+	want   []countedItem[int]
+	prefix string // of all keys: what their heads do not tell, or tell in part
 }
 
 // find returns the first item of the slice whose key is not less.
@@ -176,6 +177,7 @@ func (p *countedPair) step(op, a, b byte, at *uint16) {
 	if op&0x80 != 0 {
 		key = strings.TrimRight(key, "\x00") // the empty key is one too
 	}
+	key = p.prefix + key
 	switch op & 7 {
 	case 0, 1, 2:
 		p.set(key, int(a)<<8|int(b), int64(b&3))
@@ -205,7 +207,7 @@ func TestCountedModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, 7))
-			p, at, wide := &countedPair{t: t}, uint16(0), byte(0xff)
+			p, at, wide := &countedPair{t: t, prefix: "a prefix"[:seed%9]}, uint16(0), byte(0xff)
 			if seed%2 == 0 {
 				wide = 3
 			}

@@ -30,10 +30,10 @@ type late struct {
 }
 
 // elementOverhead is about what a row costs in memory beside its key and value.
-const elementOverhead = 96
+const elementOverhead = 104
 
 // elementsOverhead is about what a collection costs in memory beside its rows.
-const elementsOverhead = 160
+const elementsOverhead = 184
 
 // size is what all this takes in memory.
 func (m *elements) size() int64 { return elementsOverhead + m.bytes }
