@@ -134,6 +134,24 @@ func (p *countedPair) walk(key string, back bool, up []bool) {
 	}
 }
 
+// skips goes from a key to what has weight, upwards and downwards.
+func (p *countedPair) skips(key string) {
+	p.t.Helper()
+	i, _ := p.find(key)
+	k, j := p.tree.seek([]byte(key)), i
+	for k.skip(); j < len(p.want) && p.want[j].weight == 0; j++ {
+	}
+	p.stands(&k, j)
+	k.prev()
+	p.stands(&k, j-1)
+	k, j = p.tree.seekBack([]byte(key)), i-1
+	for k.skipBack(); j >= 0 && p.want[j].weight == 0; j-- {
+	}
+	p.stands(&k, j)
+	k.next()
+	p.stands(&k, j+1)
+}
+
 // check compares the whole and holds that the tree has the shape that it should have.
 func (p *countedPair) check() {
 	p.t.Helper()
@@ -180,7 +198,7 @@ func (p *countedPair) step(op, a, b byte, at *uint16) {
 	key = p.prefix + key
 	switch op & 7 {
 	case 0, 1, 2:
-		p.set(key, int(a)<<8|int(b), int64(b&3))
+		p.set(key, int(a)<<8|int(b), int64(b&3)*int64(*at>>8&1)) // long stretches have no weight
 	case 3:
 		p.set(key, int(op), 1)
 	case 4, 5:
@@ -196,6 +214,7 @@ func (p *countedPair) step(op, a, b byte, at *uint16) {
 	case 7:
 		p.ask(key)
 		p.askAt(int64(*at) % (p.tree.weight() + 2))
+		p.skips(key)
 		if op&0x08 != 0 {
 			p.walk(key, a&1 == 0, []bool{b&1 == 0, b&2 == 0, b&4 == 0, b&8 == 0, b&16 == 0})
 		}

@@ -60,10 +60,15 @@ func (m *elements) put(sub string, e element) (prev element, had bool) {
 
 // forget takes a row out of memory.
 func (m *elements) forget(sub string) {
-	if prev, had := m.tree.get([]byte(sub)); had {
-		m.bytes -= elementBytes(sub, prev.value)
-		m.tree.delete([]byte(sub))
+	if k, had := m.tree.find([]byte(sub)); had {
+		m.remove(&k)
 	}
+}
+
+// remove takes the row that a cursor stands at out of memory.
+func (m *elements) remove(k *countedCursor[element]) {
+	m.bytes -= elementBytes(k.key(), k.value().value)
+	m.tree.remove(k)
 }
 
 // How many rows one change of a collection may take out of memory: more than it can bring in.
@@ -81,8 +86,12 @@ func (m *elements) shed(applied uint64) {
 		}
 		first := m.queue[0]
 		m.queue = m.queue[1:]
-		if e, had := m.tree.get([]byte(first.sub)); had && e.record == first.record && (e.gone || !m.whole) {
-			m.forget(first.sub)
+		k, had := m.tree.find([]byte(first.sub))
+		if !had {
+			continue
+		}
+		if e := k.value(); e.record == first.record && (e.gone || !m.whole) {
+			m.remove(&k)
 		}
 	}
 	if len(m.queue) == 0 {

@@ -122,11 +122,12 @@ func (v *View) ascend(h *head, from, to []byte, fn func(sub, value []byte) bool)
 	c := m.tree.seek(from)
 	if m.whole {
 		var sub []byte
-		for ; c.ok() && c.key() < string(to); c.next() {
+		for c.skip(); c.ok() && c.key() < string(to); c.skip() { // rows that are gone have no weight
 			sub = append(sub[:0], c.key()...)
-			if e := c.value(); !e.gone && !fn(sub, e.value) {
+			if !fn(sub, c.value().value) {
 				return
 			}
+			c.next()
 		}
 		return
 	}
@@ -169,11 +170,12 @@ func (v *View) descend(h *head, from, to []byte, fn func(sub, value []byte) bool
 	c := m.tree.seekBack(to)
 	if m.whole {
 		var sub []byte
-		for ; c.ok() && c.key() >= string(from); c.prev() {
+		for c.skipBack(); c.ok() && c.key() >= string(from); c.skipBack() {
 			sub = append(sub[:0], c.key()...)
-			if e := c.value(); !e.gone && !fn(sub, e.value) {
+			if !fn(sub, c.value().value) {
 				return
 			}
+			c.prev()
 		}
 		return
 	}
