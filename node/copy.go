@@ -12,6 +12,7 @@ import (
 	"shiplog/partitions/coordinator"
 	"shiplog/partitions/lease"
 	"shiplog/partitions/slot"
+	"shiplog/shipper"
 	"shiplog/wal"
 	"shiplog/wal/jetstream"
 )
@@ -32,7 +33,7 @@ type copyOf struct {
 	end context.CancelFunc // nil: it was not begun; guarded by members.mu
 
 	mu  sync.Mutex
-	log *jetstream.Log
+	log *shipper.Live
 	now *coordinator.Map // the newest map
 	why error            // it does not run
 
@@ -145,7 +146,7 @@ func (c *copyOf) membership() *partitions.Membership {
 
 // openLog opens the partition's log as soon as that can be done. Only who is named to lead a partition that nobody has led yet
 // makes one: a log that is missing otherwise is lost, not new.
-func (c *copyOf) openLog(ctx context.Context) (*jetstream.Log, error) {
+func (c *copyOf) openLog(ctx context.Context) (*shipper.Live, error) {
 	for {
 		m := c.newest()
 		part := &m.Partitions[c.number]
@@ -157,7 +158,7 @@ func (c *copyOf) openLog(ctx context.Context) (*jetstream.Log, error) {
 		log, err := jetstream.Open(trying, cfg)
 		end()
 		if err == nil {
-			return log, nil
+			return shipper.NewLive(log), nil
 		}
 		if c.fail(err) && !errors.Is(err, jetstream.ErrNoLog) { // its primary is about to make it
 			c.members.node.log.Warn("a partition's log is not open yet", "partition", c.number, "error", err)

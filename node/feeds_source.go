@@ -8,6 +8,7 @@ import (
 	"shiplog/node/reply"
 	"shiplog/partitions"
 	"shiplog/partitions/slot"
+	"shiplog/shipper"
 	"shiplog/wal"
 )
 
@@ -34,7 +35,7 @@ func (s *solo) source(partition int) (*copySource, error) {
 	if partition != 0 {
 		return nil, changes.ErrNotHeld
 	}
-	return &copySource{slots: allSlots(), log: s.wal, partition: s.partition}, nil
+	return &copySource{slots: allSlots(), log: shipper.Along{Live: s.wal}, partition: s.partition}, nil
 }
 
 func (s *solo) partitions() int { return 1 }
@@ -60,7 +61,7 @@ func (m *members) source(partition int) (*copySource, error) {
 	if p == nil || log == nil {
 		return nil, fmt.Errorf("%w: %w", changes.ErrNotHeld, errNotOpen)
 	}
-	return &copySource{number: partition, slots: c.slots, log: log, partition: p}, nil
+	return &copySource{number: partition, slots: c.slots, log: shipper.Along{Live: log}, partition: p}, nil
 }
 
 func (m *members) partitions() int { return len(m.routing.Load().copies) }

@@ -14,7 +14,6 @@ import (
 	"shiplog/shipper"
 	"shiplog/shipper/corenats"
 	"shiplog/wal"
-	"shiplog/wal/jetstream"
 )
 
 // How copies are filled.
@@ -99,7 +98,7 @@ type filling struct {
 }
 
 // openState opens the copy's state. One that cannot come to the end of its log by itself is replaced first.
-func (c *copyOf) openState(ctx context.Context, log *jetstream.Log) (*partitions.Partition, error) {
+func (c *copyOf) openState(ctx context.Context, log *shipper.Live) (*partitions.Partition, error) {
 	n := c.members.node
 	cfg := n.partitionConfig(c.number, len(c.newest().Partitions))
 	cfg.Log, cfg.Cluster, cfg.Store.Slots = log, c.membership(), c.slots
@@ -145,7 +144,7 @@ func isOfAnotherHistory(err error) bool {
 }
 
 // wayOf asks how the copy comes to the end of its log. While nobody answers it tails: the partition asks again by itself.
-func (c *copyOf) wayOf(ctx context.Context, log *jetstream.Log, at wal.Position) shipper.Way {
+func (c *copyOf) wayOf(ctx context.Context, log *shipper.Live, at wal.Position) shipper.Way {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	survey, err := shipper.Look(ctx, log, at)

@@ -10,6 +10,7 @@ import (
 	"shiplog/node/reply"
 	"shiplog/partitions"
 	"shiplog/partitions/slot"
+	"shiplog/shipper"
 	"shiplog/wal/jetstream"
 )
 
@@ -42,16 +43,17 @@ type holder interface {
 // solo holds all keys in one partition, without a rival.
 type solo struct {
 	node      *Node
-	wal       *jetstream.Log
+	wal       *shipper.Live
 	partition *partitions.Partition
 }
 
 func (s *solo) open() (err error) {
 	n := s.node
-	s.wal, err = jetstream.Open(context.Background(), n.logConfig(0))
+	log, err := jetstream.Open(context.Background(), n.logConfig(0))
 	if err != nil {
 		return err
 	}
+	s.wal = shipper.NewLive(log)
 	c := n.partitionConfig(0, 1)
 	c.Log = s.wal
 	s.partition, err = partitions.Open(c)

@@ -30,7 +30,7 @@ func Definite(err error) bool {
 	return false
 }
 
-// Log is what readers need of a wal.Log.
+// Log is what readers need of a wal.Log. Its Tail gives bytes that stay as they are, and may be kept.
 type Log interface {
 	Bounds(ctx context.Context) (wal.Bounds, error)
 	Get(ctx context.Context, seq wal.Seq) ([]byte, error)

@@ -1,7 +1,6 @@
 package changes
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +53,7 @@ func (s *stretch) run(ctx context.Context, limit int) {
 	})
 	defer wake()
 	err := s.source.Log().Tail(ctx, s.start.Seq+1, func(seq wal.Seq, message []byte) error {
-		body, err := bodies.Take(seq, bytes.Clone(message))
+		body, err := bodies.Take(seq, message)
 		if err != nil {
 			return err
 		}
