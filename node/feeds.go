@@ -109,15 +109,15 @@ func (f *feeds) Read(ctx context.Context, ask *commands.ChangeAsk, wait bool) re
 	goal := f.reached(&token)
 	catching, stop := context.WithTimeout(ctx, catchUp)
 	defer stop()
-	for got := newBatch(ask.Format, countOf(ask)); ; {
+	for got := f.newBatch(ask.Format, countOf(ask)); ; {
 		idle, err := f.add(ctx, r, got)
 		now := r.Token()
 		behind := !goal.passed(&now) && catching.Err() == nil
-		switch some := len(got.items) > 0; {
+		switch some := got.items.Len() > 0; {
 		case err != nil && !some:
 			return f.failedAt(err, &now)
 		case err != nil, got.full(), ctx.Err() != nil, !behind && (some || !wait):
-			return reply.Array(reply.BulkString(now.String()), reply.Array(got.items...))
+			return reply.Array(reply.BulkString(now.String()), got.items.Reply())
 		case !idle:
 		case behind:
 			r.Wait(catching)
@@ -224,26 +224,34 @@ func (f *feeds) missing(partition int) *reply.Reply {
 
 // batch is changes in a form, up to a number and a size.
 type batch struct {
-	format string
-	most   int
-	items  []reply.Reply
-	size   int
+	binary  bool
+	write   func(dst []byte, c *changes.Change) []byte
+	most    int
+	bytes   int // of items, if one is not larger
+	items   reply.BulkArray
+	scratch []byte
 }
 
-func newBatch(format string, most int) *batch { return &batch{format: format, most: most} }
+func (f *feeds) newBatch(format string, most int) *batch {
+	return &batch{binary: format == "binary", write: f.form(format), most: most, bytes: mostBytes}
+}
 
-func (b *batch) full() bool { return len(b.items) >= b.most || b.size >= mostBytes }
+func (b *batch) full() bool { return b.items.Len() >= b.most || b.items.Size() >= b.bytes }
 
 func (b *batch) add(item []byte) (more bool) {
-	b.items = append(b.items, reply.Bulk(item))
-	b.size += len(item)
+	b.items.Add(item)
 	return !b.full()
+}
+
+func (b *batch) addChange(c *changes.Change) (more bool) {
+	b.scratch = b.write(b.scratch[:0], c)
+	return b.add(b.scratch)
 }
 
 // add reads what is there into a batch that is not full. idle tells that there was nothing.
 func (f *feeds) add(ctx context.Context, r *changes.Reader, b *batch) (idle bool, err error) {
 	budget := changes.Budget{Changes: scanAtOnce, Bytes: scanBytes}
-	if b.format == "binary" {
+	if b.binary {
 		return r.ReadBodies(ctx, budget, func(_ int, body *changes.Body) (more bool) {
 			for _, message := range body.Messages {
 				more = b.add(message)
@@ -251,17 +259,16 @@ func (f *feeds) add(ctx context.Context, r *changes.Reader, b *batch) (idle bool
 			return more
 		})
 	}
-	write := f.form(b.format)
-	return r.Read(ctx, budget, func(c *changes.Change) bool { return b.add(write(c)) })
+	return r.Read(ctx, budget, b.addChange)
 }
 
-// form returns what writes changes in a form.
-func (f *feeds) form(format string) func(*changes.Change) []byte {
+// form returns what appends changes in a form.
+func (f *feeds) form(format string) func(dst []byte, c *changes.Change) []byte {
 	if format == "json" {
-		return func(c *changes.Change) []byte { return changes.AppendJSON(make([]byte, 0, 384+len(c.Effect.Value)), c) }
+		return changes.AppendJSON
 	}
 	w := changes.Commands{Slots: f.node.holder.slots, NowMS: func() int64 { return time.Now().UnixMilli() }}
-	return func(c *changes.Change) []byte { return w.Append(nil, c) }
+	return w.Append
 }
 
 // goal is how far the partitions of a token had come at a moment.

@@ -99,18 +99,18 @@ func (f *feeds) heldOf(parts []int) (here []int) {
 // give gives the consumer the next changes of one partition, if it can.
 func (f *feeds) give(ctx context.Context, g *changes.Group, turn changes.Turn, ask *commands.GroupAsk) (r reply.Reply, answered bool, err error) {
 	filter := changes.Filter{Globs: g.Globs, Types: g.Types, Ops: g.Ops, Match: matchKey}
-	var items []reply.Reply
+	var got *batch
 	var failed *reply.Reply
 	ok, to, err := f.groups.Read(ctx, turn, func(from changes.Token) (changes.Token, bool, error) {
 		reader := f.read.Open(from, filter)
 		defer reader.Close()
 		var err error
-		if items, err = f.some(ctx, reader, g.Format, countOf(&ask.ChangeAsk)); err != nil && len(items) == 0 {
+		if got, err = f.some(ctx, reader, g.Format, countOf(&ask.ChangeAsk)); err != nil && got.items.Len() == 0 {
 			at := reader.Token()
 			word := f.failedAt(err, &at)
 			failed = &word
 		}
-		return reader.Token(), len(items) > 0 && failed == nil, nil
+		return reader.Token(), got.items.Len() > 0 && failed == nil, nil
 	})
 	switch {
 	case err != nil:
@@ -120,21 +120,21 @@ func (f *feeds) give(ctx context.Context, g *changes.Group, turn changes.Turn, a
 	case !ok:
 		return r, false, nil
 	}
-	return reply.Array(reply.BulkString(to.String()), reply.Array(items...)), true, nil
+	return reply.Array(reply.BulkString(to.String()), got.items.Reply()), true, nil
 }
 
 // some reads what is there already: up to count changes, or, if the filter leaves them all out, as far as is reasonable at once.
-func (f *feeds) some(ctx context.Context, r *changes.Reader, format string, count int) ([]reply.Reply, error) {
+func (f *feeds) some(ctx context.Context, r *changes.Reader, format string, count int) (*batch, error) {
 	now := r.Token()
 	goal := f.reached(&now)
 	ctx, stop := context.WithTimeout(ctx, catchUp)
 	defer stop()
-	for got := newBatch(format, count); ; {
+	for got := f.newBatch(format, count); ; {
 		idle, err := f.add(ctx, r, got)
 		now = r.Token()
 		switch {
-		case err != nil, got.full(), goal.passed(&now), ctx.Err() != nil, !idle && len(got.items) == 0:
-			return got.items, err
+		case err != nil, got.full(), goal.passed(&now), ctx.Err() != nil, !idle && got.items.Len() == 0:
+			return got, err
 		case idle:
 			r.Wait(ctx)
 		}

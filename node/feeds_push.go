@@ -15,6 +15,10 @@ const (
 	mostSubscriptions = 64      // of one session
 	mostBacklog       = 1 << 20 // bytes that a client has not taken: until it has, nothing more is pushed
 	lookForRoom       = 5 * time.Millisecond
+	pushEvery         = 2 * time.Millisecond
+	pushManyEvery     = 6 * time.Millisecond // when they come by the dozen
+	many              = 32
+	pushBytes         = 48 << 10        // a connection uses buffers of this size again
 	checkpointEvery   = 2 * time.Second // a token is pushed, though no change is, when reading has moved on
 )
 
@@ -26,6 +30,7 @@ type subscription struct {
 	ask     *commands.ChangeAsk
 	cancel  context.CancelFunc
 	told    time.Time // the last push
+	latest  int       // how many changes it had
 	feeds   *feeds
 	pending bool                          // the reader has moved since
 	at      atomic.Pointer[changes.Token] // of the last push
@@ -96,11 +101,13 @@ func (f *feeds) Unsubscribe(session uint64, id int64) (ended int) {
 // run pushes until ctx ends or the log cannot be read on, which the client is then told.
 func (s *subscription) run(ctx context.Context) {
 	defer s.reader.Close()
+	got := s.feeds.newBatch(s.ask.Format, countOf(s.ask))
+	got.bytes = pushBytes
 	for ctx.Err() == nil {
 		if !s.awaitRoom(ctx) {
 			return
 		}
-		got := newBatch(s.ask.Format, countOf(s.ask))
+		got.items.Reset() // what was pushed is encoded
 		idle, err := s.feeds.add(ctx, s.reader, got)
 		switch {
 		case ctx.Err() != nil:
@@ -108,13 +115,14 @@ func (s *subscription) run(ctx context.Context) {
 		case err != nil:
 			s.end(err)
 			return
-		case len(got.items) > 0 || s.pending && time.Since(s.told) >= checkpointEvery:
-			s.push(got.items)
+		case got.items.Len() > 0 || s.pending && time.Since(s.told) >= checkpointEvery:
+			s.push(got.items.Reply())
 		default:
 			s.pending = s.pending || !idle
 		}
 		if idle {
 			s.wait(ctx)
+			s.gather(ctx)
 		}
 	}
 }
@@ -127,6 +135,18 @@ func (s *subscription) wait(ctx context.Context) {
 		ctx = bounded
 	}
 	s.reader.Wait(ctx)
+}
+
+// gather lets changes come together when one push follows another: a client that is told of each record of many costs the server, and
+// itself, more than the writes do.
+func (s *subscription) gather(ctx context.Context) {
+	every := pushEvery
+	if s.latest > many {
+		every = pushManyEvery
+	}
+	if early := every - time.Since(s.told); early > 0 {
+		wait(ctx, early)
+	}
 }
 
 // awaitRoom waits until the client has taken most of what it was sent. A client that never does holds nothing but its place: when
@@ -147,11 +167,11 @@ func (s *subscription) awaitRoom(ctx context.Context) bool {
 	return true
 }
 
-func (s *subscription) push(items []reply.Reply) {
+func (s *subscription) push(items reply.Reply) {
 	token := s.reader.Token()
-	s.to.Push(reply.Push(reply.BulkString("changes"), reply.Int(s.id), reply.BulkString(token.String()), reply.Array(items...)))
+	s.to.Push(reply.Push(reply.BulkString("changes"), reply.Int(s.id), reply.BulkString(token.String()), items))
 	s.at.Store(&token)
-	s.told, s.pending = time.Now(), false
+	s.told, s.latest, s.pending = time.Now(), int(items.Int), false
 }
 
 // end tells the client why nothing more comes.

@@ -133,9 +133,8 @@ func (f *feeds) openSnapshot(ask *commands.ChangeAsk) (*keyWalk, *reply.Reply) {
 func (f *feeds) advance(s *keyWalk, ask *commands.ChangeAsk) (r reply.Reply, over bool, err error) {
 	at := s.content.Position()
 	token := changes.Token{Partitions: []changes.Position{{Partition: s.partition, Position: at}}}
-	write, size := f.form(ask.Format), 0
-	var items []reply.Reply
-	for len(items) < countOf(ask) && size < mostBytes {
+	got := f.newBatch(ask.Format, countOf(ask))
+	for !got.full() {
 		e, err, more := s.next()
 		if over = !more; over || err != nil {
 			if err != nil {
@@ -146,15 +145,13 @@ func (f *feeds) advance(s *keyWalk, ask *commands.ChangeAsk) (r reply.Reply, ove
 		c := changes.Change{Partition: s.partition, Incarnation: at.Incarnation, Sequence: at.Seq, Index: s.given, Unit: s.given,
 			Epoch: at.Epoch, CommitMS: at.CommitMS, Snapshot: true, Effect: *e}
 		s.given++
-		item := write(&c)
-		size += len(item)
-		items = append(items, reply.Bulk(item))
+		got.addChange(&c)
 	}
 	cursor := "0"
 	if !over {
 		cursor = fmt.Sprintf("%s-%d", s.name, s.step+1)
 	}
-	return reply.Array(reply.BulkString(cursor), reply.BulkString(token.String()), reply.Array(items...)), over, nil
+	return reply.Array(reply.BulkString(cursor), reply.BulkString(token.String()), got.items.Reply()), over, nil
 }
 
 // close gives the state up. What was answered last can still be asked for.

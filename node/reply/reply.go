@@ -30,7 +30,8 @@ const (
 	KindPairMap
 	KindPairs
 	KindPair
-	KindElems // elements of an aggregate whose beginning was sent before
+	KindElems     // elements of an aggregate whose beginning was sent before
+	KindBulkArray // an array of Int bulk strings, of which Bytes is what is sent (BulkArray)
 )
 
 // Reply is one reply. Text holds statuses, errors (without the leading '-'), numbers kept as text; Bytes holds bulk

@@ -104,12 +104,15 @@ func (b *outbox) put(r *reply.Reply) int {
 	return len(b.buf)
 }
 
-// drain appends the pushes to dst.
+// drain appends the pushes to dst. When that is empty the buffers are exchanged instead.
 func (b *outbox) drain(dst []byte) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	dst = append(dst, b.buf...)
-	b.buf = b.buf[:0]
+	if len(dst) == 0 {
+		dst, b.buf = b.buf, dst
+	} else {
+		dst, b.buf = append(dst, b.buf...), b.buf[:0]
+	}
 	if cap(b.buf) > keepOutput {
 		b.buf = nil
 	}

@@ -55,6 +55,8 @@ func (e *encoder) reply(r *reply.Reply, proto int) {
 		for i := range r.Elems {
 			e.reply(&r.Elems[i], proto)
 		}
+	case reply.KindBulkArray:
+		e.bulkArray(r)
 	default:
 		if proto >= 3 {
 			e.reply3(r)
@@ -142,6 +144,17 @@ func (e *encoder) bulk(r *reply.Reply) {
 	default:
 		e.buf = redcon.AppendBulk(e.buf, r.Bytes)
 	}
+}
+
+// bulkArray takes an array of bulk strings, which is encoded already.
+func (e *encoder) bulkArray(r *reply.Reply) {
+	e.header('*', int(r.Int))
+	if e.keepBig && len(r.Bytes) >= bigBulk {
+		e.bigs = append(e.bigs, big{at: len(e.buf), bytes: r.Bytes})
+		e.bigBytes += len(r.Bytes)
+		return
+	}
+	e.buf = append(e.buf, r.Bytes...)
 }
 
 // begin encodes only the beginning of an aggregate of r.Int elements.

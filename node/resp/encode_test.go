@@ -42,6 +42,8 @@ func TestAppendReply(t *testing.T) {
 		{"no pairs", reply.Pairs(), "*0\r\n", "*0\r\n"},
 		{"pairs to come", reply.Fed(reply.KindPairs, 3, noFeed{}), "*6\r\n", "*3\r\n"},
 		{"pairs that have come", reply.Reply{Kind: reply.KindElems, Elems: []reply.Reply{reply.Pair(reply.Int(1), reply.Int(2))}}, ":1\r\n:2\r\n", "*2\r\n:1\r\n:2\r\n"},
+		{"bulk strings that are encoded", bulkArray("a", "", "a\r\nb"), "*3\r\n$1\r\na\r\n$0\r\n\r\n$4\r\na\r\nb\r\n", "*3\r\n$1\r\na\r\n$0\r\n\r\n$4\r\na\r\nb\r\n"},
+		{"no bulk strings", bulkArray(), "*0\r\n", "*0\r\n"},
 		{"nested", reply.Array(reply.Array(reply.Set())), "*1\r\n*1\r\n*0\r\n", "*1\r\n*1\r\n~0\r\n"},
 	}
 	for _, tt := range tests {
@@ -52,6 +54,24 @@ func TestAppendReply(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func bulkArray(texts ...string) reply.Reply {
+	var a reply.BulkArray
+	for _, text := range texts {
+		a.Add([]byte(text))
+	}
+	return a.Reply()
+}
+
+// Many bulk strings that are encoded are sent from where they are.
+func TestBulkArrayIsNotCopied(t *testing.T) {
+	r := bulkArray(strings.Repeat("x", bigBulk))
+	e := encoder{keepBig: true}
+	e.reply(&r, 3)
+	if len(e.bigs) != 1 || &e.bigs[0].bytes[0] != &r.Bytes[0] || string(e.buf) != "*1\r\n" {
+		t.Errorf("%d pieces by reference behind %q, want one behind its head", len(e.bigs), e.buf)
 	}
 }
 
