@@ -130,6 +130,18 @@ func (c *Client) Read() (Value, error) {
 	return c.read(0)
 }
 
+// Drain reads what comes and looks at nothing, until the connection ends.
+func (c *Client) Drain() error {
+	if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	for buf := make([]byte, 256<<10); ; {
+		if _, err := c.conn.Read(buf); err != nil {
+			return err
+		}
+	}
+}
+
 func (c *Client) read(depth int) (Value, error) {
 	line, err := c.line()
 	if err != nil {

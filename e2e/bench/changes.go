@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"shiplog/e2e"
@@ -51,16 +52,9 @@ type follower struct {
 }
 
 func follow(n *e2e.Node, form string, take func(items []e2e.Value)) (*follower, error) {
-	c, err := e2e.Dial(n.Addr())
+	c, err := subscribe(n, form)
 	if err != nil {
 		return nil, err
-	}
-	c.Timeout = time.Hour
-	for _, words := range [][]string{{"HELLO", "3"}, {"CHANGES", "SUBSCRIBE", "ALL", "FROM", "END", "COUNT", "1000", "FORMAT", form}} {
-		if v, err := c.Do(words...); err != nil || v.IsError() {
-			c.Close()
-			return nil, fmt.Errorf("%s: %s %w", words[0], v.Text, err)
-		}
 	}
 	f := &follower{conn: c}
 	f.done.Go(func() {
@@ -72,6 +66,33 @@ func follow(n *e2e.Node, form string, take func(items []e2e.Value)) (*follower, 
 			take(v.Elems[3].Elems)
 		}
 	})
+	return f, nil
+}
+
+// subscribe connects and asks for all changes from now on.
+func subscribe(n *e2e.Node, form string) (*e2e.Client, error) {
+	c, err := e2e.Dial(n.Addr())
+	if err != nil {
+		return nil, err
+	}
+	c.Timeout = time.Hour
+	for _, words := range [][]string{{"HELLO", "3"}, {"CHANGES", "SUBSCRIBE", "ALL", "FROM", "END", "COUNT", "1000", "FORMAT", form}} {
+		if v, err := c.Do(words...); err != nil || v.IsError() {
+			c.Close()
+			return nil, fmt.Errorf("%s: %s %w", words[0], v.Text, err)
+		}
+	}
+	return c, nil
+}
+
+// drain is follow for who only takes what comes and looks at nothing: the least that a follower can cost besides the server.
+func drain(n *e2e.Node, form string) (*follower, error) {
+	c, err := subscribe(n, form)
+	if err != nil {
+		return nil, err
+	}
+	f := &follower{conn: c}
+	f.done.Go(func() { _ = c.Drain() }) // ends with the connection
 	return f, nil
 }
 
@@ -244,48 +265,128 @@ func processorTime(c *e2e.Client) (time.Duration, error) {
 	return parseStat(string(stat))
 }
 
-// followerCost loads a server without a follower and with one in each form, in turn.
+// costOf is what loads under one kind of follower have cost.
+type costOf struct{ rates, server, follower []float64 } // writes a second; microseconds of processor time a write
+
+// followerCost loads a server without a follower and with one in each form, in turn. On a machine whose processors are all busy whatever else
+// runs takes writes away, the follower's own process with it: so the server's processor time is taken as well.
 func (b *bench) followerCost() ([]fact, error) {
-	n, err := b.start(b.shiplog, "--appendfsync", "always")
-	if err != nil {
-		return nil, err
-	}
-	defer n.Kill()
 	var facts []fact
 	for _, c := range []comparison{
 		{test: "set", clients: 50, pipeline: 1, keys: 100_000, requests: 60_000},
 		{test: "set", clients: 50, pipeline: 16, keys: 100_000, requests: 300_000},
 	} {
-		rates := make(map[string][]float64)
-		for round := range b.rounds + 1 {
-			for _, form := range []string{"", "binary", "json"} {
-				rate, err := followedLoad(n, c, form)
-				if err != nil {
-					return nil, err
-				}
-				if round > 0 {
-					rates[form] = append(rates[form], rate)
-				}
-			}
+		programs := []e2e.Program{b.shiplog}
+		if b.beside != "" {
+			programs = append(programs, e2e.Program{b.beside, "serve"})
 		}
-		alone, name := spreadOf(rates[""]).Median, "P"+strconv.Itoa(c.pipeline)
-		facts = append(facts, newFact("writes per second, "+name+", without a follower", "", alone, 0, 0))
-		for _, form := range []string{"binary", "json"} {
-			loss := 100 * (1 - spreadOf(rates[form]).Median/alone)
-			facts = append(facts, newFact("what a follower in "+form+" takes away, "+name, "%", loss, followLoss, 0))
+		costs, err := b.costs(c, programs)
+		if err != nil {
+			return nil, err
+		}
+		for i := range programs {
+			name := "P" + strconv.Itoa(c.pipeline)
+			if i > 0 {
+				name += " (beside)"
+			}
+			facts = append(facts, costFacts(name, costs[i])...)
 		}
 	}
 	return facts, nil
 }
 
-// followedLoad loads a server while one follower reads in a form, or none.
-func followedLoad(n *e2e.Node, c comparison, form string) (float64, error) {
-	if form != "" {
-		f, err := follow(n, form, func([]e2e.Value) {})
+// costs loads servers of each program in turn, under each kind of follower.
+func (b *bench) costs(c comparison, programs []e2e.Program) ([]map[string]*costOf, error) {
+	nodes, all := make([]*e2e.Node, len(programs)), make([]map[string]*costOf, len(programs))
+	for i, program := range programs {
+		n, err := b.start(program, "--appendfsync", "always")
 		if err != nil {
-			return 0, err
+			return nil, err
+		}
+		defer n.Kill()
+		nodes[i], all[i] = n, map[string]*costOf{"": {}, "binary": {}, "json": {}}
+	}
+	forms := []string{"", "binary", "json"}
+	for round := range b.rounds + 1 {
+		forms = append(forms[1:], forms[0]) // none is always the first
+		for _, form := range forms {
+			for i, n := range nodes {
+				if err := followedLoad(n, c, form, all[i][form]); err != nil {
+					return nil, err
+				}
+				if round == 0 { // to warm up
+					*all[i][form] = costOf{}
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// costFacts says what followers take away.
+func costFacts(name string, costs map[string]*costOf) []fact {
+	alone, alongside := spreadOf(costs[""].rates).Median, spreadOf(costs[""].server).Median
+	facts := []fact{
+		newFact("writes per second, "+name+", without a follower", "", alone, 0, 0),
+		newFact("processor time of the server for a write, "+name, "us", alongside, 0, 0),
+	}
+	for _, form := range []string{"binary", "json"} {
+		c := costs[form]
+		facts = append(facts,
+			newFact("what a follower in "+form+" takes away, "+name, "%", lossOf(c.rates, costs[""].rates), followLoss, 0),
+			newFact("what the server needs more for a write, "+form+", "+name, "us", spreadOf(c.server).Median-alongside, 0, 0),
+			newFact("what the follower itself needs for a write, "+form+", "+name, "us", spreadOf(c.follower).Median, 0, 0))
+	}
+	return facts
+}
+
+// lossOf is how many percent of the rates without a follower are lost with one: the median of the rounds, each compared with itself.
+func lossOf(followed, alone []float64) float64 {
+	var losses []float64
+	for i := range followed {
+		losses = append(losses, 100*(1-followed[i]/alone[i]))
+	}
+	return spreadOf(losses).Median
+}
+
+// followedLoad loads a server while one follower reads in a form, or none, and adds what it cost.
+func followedLoad(n *e2e.Node, c comparison, form string, cost *costOf) error {
+	asking, err := e2e.Dial(n.Addr())
+	if err != nil {
+		return err
+	}
+	defer asking.Close()
+	if form != "" {
+		f, err := drain(n, form)
+		if err != nil {
+			return err
 		}
 		defer f.close()
 	}
-	return load(n, c)
+	before, err := processorTime(asking)
+	if err != nil {
+		return err
+	}
+	own := ownTime()
+	rate, err := load(n, c)
+	if err != nil {
+		return err
+	}
+	own = ownTime() - own
+	after, err := processorTime(asking)
+	if err != nil {
+		return err
+	}
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(c.requests) }
+	cost.rates, cost.server, cost.follower = append(cost.rates, rate), append(cost.server, each(after-before)), append(cost.follower, each(own))
+	return nil
+}
+
+// ownTime is the processor time of this process. While a server is loaded it does nothing but to follow.
+func ownTime() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

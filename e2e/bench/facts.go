@@ -20,7 +20,7 @@ type fact struct {
 }
 
 func newFact(name, unit string, value, atMost, atLeast float64) fact {
-	return fact{name, value, unit, atMost, atLeast, (atMost == 0 || value <= atMost) && value >= atLeast}
+	return fact{name, value, unit, atMost, atLeast, (atMost == 0 || value <= atMost) && (atLeast == 0 || value >= atLeast)}
 }
 
 func (f fact) asked() string {

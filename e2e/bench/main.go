@@ -10,7 +10,7 @@
 // replicas, with a load generator of our own, because redis-benchmark cannot WAIT.
 //
 //	go run ./e2e/bench [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-keys10m]
-//	go run ./e2e/bench changes [-rounds 5] [-json FILE] [-only PART-OF-NAME]
+//	go run ./e2e/bench changes [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-beside PROGRAM]
 //	go run ./e2e/bench cluster [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-seconds 5] [-partitions 16] [-with DIRECTIVES] [-keep]
 package main
 
@@ -34,6 +34,7 @@ type options struct {
 	only    string
 	keys10m bool
 	feeds   bool // change feeds alone
+	beside  string
 	clusterOptions
 }
 
@@ -74,6 +75,7 @@ func main() {
 		flag.BoolVar(&o.keep, "keep", false, "at the end, let our cluster run until this is interrupted")
 	} else if o.feeds = len(args) > 0 && args[0] == "changes"; o.feeds {
 		args = args[1:]
+		flag.StringVar(&o.beside, "beside", "", "another program, as an older one, whose followers' cost is measured in turn with ours")
 	} else {
 		flag.BoolVar(&o.keys10m, "keys10m", false, "also load 10 million keys and report the memory (takes minutes)")
 	}
