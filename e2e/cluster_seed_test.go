@@ -22,6 +22,7 @@ type copyJSON struct {
 	Address string `json:"address"`
 	Applied int64  `json:"applied"`
 	Health  string `json:"health"`
+	Moves   string `json:"moves"`
 	Seeding string `json:"seeding"`
 }
 

@@ -98,6 +98,21 @@ func (m *members) Forget(ctx context.Context, id string) error {
 	return m.wish(ctx, coordinator.Wish{Verb: coordinator.WishForget, Node: coordinator.NodeID(id)})
 }
 
+// Drain has everything go away from a node, or lets it hold copies again.
+func (m *members) Drain(ctx context.Context, id string, back bool) error {
+	return m.wish(ctx, coordinator.Wish{Verb: coordinator.WishDrain, Node: coordinator.NodeID(id), Cancel: back})
+}
+
+// Replace rebuilds elsewhere what a dead node holds.
+func (m *members) Replace(ctx context.Context, id string) error {
+	return m.wish(ctx, coordinator.Wish{Verb: coordinator.WishReplace, Node: coordinator.NodeID(id)})
+}
+
+// Rebalance spreads the copies over the nodes, or stops that.
+func (m *members) Rebalance(ctx context.Context, not bool) error {
+	return m.wish(ctx, coordinator.Wish{Verb: coordinator.WishRebalance, Cancel: not})
+}
+
 // Create makes a cluster of the nodes that know each other.
 func (m *members) Create(ctx context.Context, partitions, copies int) error {
 	s := m.settings()

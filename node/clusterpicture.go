@@ -10,13 +10,13 @@ import (
 
 // pictureOf words a topology as the command layer has it. now is the time that ages are counted from.
 func pictureOf(t *cluster.Topology, self string, now time.Time) *commands.Topology {
-	p := &commands.Topology{MyID: self, OK: t.OK, Version: t.Version}
+	p := &commands.Topology{MyID: self, OK: t.OK, Version: t.Version, Rebalancing: t.Rebalancing}
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
 		node := commands.TopologyNode{
 			ID: string(n.ID), Name: n.Name, Host: n.Host, Port: n.Port, BusPort: n.BusPort,
 			Self: n.Self, Suspected: n.Suspected, Failed: n.Failed, Connected: n.Connected,
-			Epoch: n.Epoch,
+			Epoch: n.Epoch, Duty: string(n.Duty),
 		}
 		if n.Ping > 0 {
 			node.PingMS = now.Add(-n.Ping).UnixMilli()
@@ -36,6 +36,7 @@ func pictureOf(t *cluster.Topology, self string, now time.Time) *commands.Topolo
 			next.Applied = append(next.Applied, int64(c.Applied))
 			next.Loading = append(next.Loading, c.Loading)
 			next.Seeds = append(next.Seeds, seedOf(&c))
+			next.Moves = append(next.Moves, c.Moves)
 		}
 		p.Ranges = append(p.Ranges, next)
 	}

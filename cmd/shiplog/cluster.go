@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +31,8 @@ type operator struct {
 type clusterOptions struct {
 	addrs                []string // HOST:PORT of nodes
 	partition            int
+	node                 string // the same as to, of the node that a command is about
+	cancel               bool
 	to                   string // a node's address, name, or how its identity begins
 	json                 bool
 	partitions, replicas int // 0: as the nodes are configured
@@ -42,6 +46,7 @@ type clusterTask func(o *operator, c clusterOptions) error
 func clusterTasks() map[string]clusterTask {
 	return map[string]clusterTask{
 		"create": (*operator).create, "failover": (*operator).failover,
+		"drain": (*operator).drain, "remove": (*operator).remove, "replace": (*operator).replace, "rebalance": (*operator).rebalance,
 		"info": (*operator).info, "nodes": (*operator).nodes, "partitions": (*operator).partitions, "check": (*operator).check,
 	}
 }
@@ -49,11 +54,11 @@ func clusterTasks() map[string]clusterTask {
 // clusterCommand runs "cluster ...".
 func clusterCommand(args []string, stdout io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("cluster: expected create, info, nodes, partitions, check or failover: %w", errUsage)
+		return fmt.Errorf("cluster: expected one of %s: %w", clusterWords(), errUsage)
 	}
 	task, ok := clusterTasks()[args[0]]
 	if !ok {
-		return fmt.Errorf("cluster: there is no %q, only create, info, nodes, partitions, check and failover: %w", args[0], errUsage)
+		return fmt.Errorf("cluster: there is no %q, only %s: %w", args[0], clusterWords(), errUsage)
 	}
 	c, err := parseCluster(args[0], args[1:])
 	if err != nil {
@@ -64,6 +69,11 @@ func clusterCommand(args []string, stdout io.Writer) error {
 		return err
 	}
 	return task(o, c)
+}
+
+// clusterWords lists the cluster commands.
+func clusterWords() string {
+	return strings.Join(slices.Sorted(maps.Keys(clusterTasks())), ", ")
 }
 
 // access returns what the options say about the nodes' password.
@@ -90,6 +100,9 @@ func parseCluster(task string, args []string) (c clusterOptions, err error) {
 	case "failover":
 		flags.StringVar(&c.to, "to", "", "")
 		flags.BoolVar(&c.json, "json", false, "")
+	case "drain", "rebalance":
+		flags.BoolVar(&c.cancel, "cancel", false, "")
+	case "remove", "replace":
 	default:
 		flags.BoolVar(&c.json, "json", false, "")
 	}
@@ -105,6 +118,12 @@ func parseCluster(task string, args []string) (c clusterOptions, err error) {
 			return c, fmt.Errorf("%q is not the number of a partition", words[0])
 		}
 		words = words[1:]
+	}
+	if task == "drain" || task == "remove" || task == "replace" {
+		if len(words) == 0 {
+			return c, errors.New("expected a node: its address, its name, or how its identity begins")
+		}
+		c.node, words = words[0], words[1:]
 	}
 	c.addrs = words
 	return c, c.checkAddrs(task)

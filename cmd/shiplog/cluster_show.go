@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -83,11 +84,15 @@ func (v *clusterView) summary() clusterSummary {
 	return s
 }
 
-// copies is how many copies the partitions have, the living and the others.
+// copies is how many copies the partitions have, the living and the others; one that moves counts once.
 func (v *clusterView) copies() int {
 	most := 0
 	for _, p := range v.Partitions {
-		most = max(most, len(p.all()))
+		have := p.all()
+		if slices.ContainsFunc(have, func(c copyView) bool { return c.Moves == "arriving" }) {
+			have = have[1:]
+		}
+		most = max(most, len(have))
 	}
 	return most
 }
@@ -101,9 +106,9 @@ func (o *operator) nodes(c clusterOptions) error {
 	if c.json {
 		return printJSON(o.out, v.Nodes)
 	}
-	rows := [][]any{{"NAME", "ADDRESS", "CLUSTER PORT", "STATE", "LEADS", "FOLLOWS", "ID"}}
+	rows := [][]any{{"NAME", "ADDRESS", "CLUSTER PORT", "STATE", "DUTY", "LEADS", "FOLLOWS", "ID"}}
 	for _, n := range v.Nodes {
-		rows = append(rows, []any{orDash(n.Name), n.Address, n.BusPort, n.State, n.Leads, n.Follows, n.ID})
+		rows = append(rows, []any{orDash(n.Name), n.Address, n.BusPort, n.State, orDash(n.Duty), n.Leads, n.Follows, n.ID})
 	}
 	return table(o.out, rows)
 }
@@ -135,6 +140,9 @@ func (o *operator) partitions(c clusterOptions) error {
 // standing is a replica in a word or two.
 func (c *copyView) standing() string {
 	text := c.Address + unwell(c)
+	if c.Moves != "" {
+		text += " (" + c.Moves + ")"
+	}
 	if c.Seeding != "" {
 		return text + " [" + c.Seeding + "]"
 	}

@@ -213,8 +213,8 @@ func TestClusterTables(t *testing.T) {
 	for command, want := range map[string]string{
 		"info": "state ok\nnodes 3\nnodes that failed 1\npartitions 2\npartitions without primary 0\ncopies of each 3\n" +
 			"automatic failover yes",
-		"nodes": "NAME ADDRESS CLUSTER PORT STATE LEADS FOLLOWS ID\nnode-0 A 17000 ok 1 1 " + id(0) +
-			"\nnode-1 B 17001 ok 1 1 " + id(1) + "\nnode-2 C 17002 failed 0 2 " + id(2),
+		"nodes": "NAME ADDRESS CLUSTER PORT STATE DUTY LEADS FOLLOWS ID\nnode-0 A 17000 ok - 1 1 " + id(0) +
+			"\nnode-1 B 17001 ok - 1 1 " + id(1) + "\nnode-2 C 17002 failed - 0 2 " + id(2),
 		"partitions": "PARTITION SLOTS EPOCH PRIMARY APPLIED REPLICAS\n0 0-99 5 A 70 B, C (failed) (10 behind)\n" +
 			"1 100-199 5 B 9 C (loading) (5 behind), A",
 	} {
@@ -429,8 +429,8 @@ func TestClusterCreateSaysWhatItWaitsFor(t *testing.T) {
 
 func TestParseCluster(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"cluster", "cluster: expected create, info, nodes, partitions, check or failover"},
-		{"cluster x", `cluster: there is no "x", only create, info, nodes, partitions, check and failover`},
+		{"cluster", "cluster: expected one of check, create, drain, failover, info, nodes, partitions, rebalance, remove, replace"},
+		{"cluster x", `cluster: there is no "x", only check, create, drain, failover, info, nodes, partitions, rebalance, remove, replace`},
 		{"cluster create", "cluster create: expected HOST:PORT of every node"},
 		{"cluster create a:1 a:1", "cluster create: a:1 is there twice"},
 		{"cluster create a:1 b", `cluster create: "b" is not HOST:PORT`},
@@ -442,6 +442,9 @@ func TestParseCluster(t *testing.T) {
 		{"cluster info a:1 --password x --password-file y", "cluster info: --password or --password-file, not both"},
 		{"cluster failover", "cluster failover: expected the number of a partition"},
 		{"cluster failover x", `cluster failover: "x" is not the number of a partition`},
+		{"cluster drain", "cluster drain: expected a node: its address, its name, or how its identity begins"},
+		{"cluster replace n --json", "cluster replace: flag provided but not defined: -json"},
+		{"cluster remove n a", `cluster remove: "a" is not HOST:PORT`},
 		{"local --nodes 0", `local: --nodes: "0" is not a number from 1 to 32`},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -452,6 +455,9 @@ func TestParseCluster(t *testing.T) {
 	}
 	c, err := parseCluster("failover", strings.Fields("--password p 3 --to node-1 h:1"))
 	if err != nil || c.partition != 3 || c.to != "node-1" || c.password != "p" || len(c.addrs) != 1 || c.addrs[0] != "h:1" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if c, err := parseCluster("drain", strings.Fields("node-1 --cancel h:1")); err != nil || c.node != "node-1" || !c.cancel || c.addrs[0] != "h:1" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 	if c, err := parseCluster("check", nil); err != nil || len(c.addrs) != 1 || c.addrs[0] != anyNode {

@@ -11,6 +11,7 @@ import (
 // clusterView is the cluster as one node sees it.
 type clusterView struct {
 	State      string          `json:"state"`
+	Spreading  bool            `json:"rebalancing,omitempty"` // copies are being spread over the nodes
 	Nodes      []nodeView      `json:"nodes"`
 	Partitions []partitionView `json:"partitions"`
 }
@@ -21,8 +22,9 @@ type nodeView struct {
 	Name    string `json:"name"`
 	Address string `json:"address"` // for clients
 	BusPort int    `json:"clusterPort"`
-	State   string `json:"state"` // ok, suspected or failed
-	Leads   int    `json:"leads"` // partitions
+	State   string `json:"state"`          // ok, suspected or failed
+	Duty    string `json:"duty,omitempty"` // draining, drained or gone
+	Leads   int    `json:"leads"`          // partitions
 	Follows int    `json:"follows"`
 }
 
@@ -44,6 +46,7 @@ type copyView struct {
 	Applied int64  `json:"applied"`
 	Lag     int64  `json:"lag"`
 	Health  string `json:"health"`            // online, loading or fail
+	Moves   string `json:"moves,omitempty"`   // arriving or leaving, while a copy goes from node to node
 	Seeding string `json:"seeding,omitempty"` // how far its filling from another node is
 }
 
@@ -78,6 +81,14 @@ func (o *operator) view(addr string) (clusterView, error) {
 		return clusterView{}, err
 	}
 	v := clusterView{State: info["cluster_state"], Nodes: readNodes(nodes.text), Partitions: readPartitions(partitions)}
+	v.Spreading = info["cluster_rebalancing"] == "1"
+	for i := range v.Nodes {
+		for _, duty := range []string{"draining", "drained", "gone"} {
+			if strings.Contains(info["cluster_"+duty+"_nodes"], v.Nodes[i].ID) {
+				v.Nodes[i].Duty = duty
+			}
+		}
+	}
 	v.count()
 	return v, nil
 }
@@ -150,7 +161,7 @@ func readPartitions(a answer) []partitionView {
 func readCopy(a answer) copyView {
 	f := a.pairs()
 	return copyView{ID: f["id"].text, Name: f["name"].text, Address: dialable(f["address"].text),
-		Applied: f["applied"].number(), Lag: f["lag"].number(), Health: f["health"].text, Seeding: f["seeding"].text}
+		Applied: f["applied"].number(), Lag: f["lag"].number(), Health: f["health"].text, Moves: f["moves"].text, Seeding: f["seeding"].text}
 }
 
 // dialable writes "host:port" so that an IPv6 host, which Redis does not put into brackets, can be dialled.

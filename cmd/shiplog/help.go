@@ -44,6 +44,10 @@ Exit code: 0 after a stop, 1 when it could not start, when every node ended by i
 const usageCluster = `shiplog cluster create HOST:PORT ... [--partitions N] [--replicas N]
 shiplog cluster info | nodes | partitions | check [HOST:PORT] [--json]
 shiplog cluster failover PARTITION [--to NODE] [HOST:PORT] [--json]
+shiplog cluster drain NODE [--cancel] [HOST:PORT]
+shiplog cluster remove NODE [HOST:PORT]
+shiplog cluster replace NODE [HOST:PORT]
+shiplog cluster rebalance [--cancel] [HOST:PORT]
 
 create makes a cluster of nodes that were started with cluster-enabled yes and without expect. The others ask the node at
 HOST:PORT (127.0.0.1:7000). All take --password P or --password-file FILE when the nodes have a password.
@@ -56,6 +60,12 @@ HOST:PORT (127.0.0.1:7000). All take --password P or --password-file FILE when t
                 when a replica is more than a second behind, a node is silent, or nodes disagree about the map
   failover      makes a replica of PARTITION its primary, without an error for any client: the one that is furthest, or
                 NODE: an address, a name, or how an identity begins
+  drain         moves everything away from NODE, and waits for it; --cancel lets it hold copies again
+  remove        takes NODE, which is drained, or is dead and holds nothing, out of the cluster for good
+  replace       rebuilds on other nodes what NODE, which is dead, holds, waits for it, and removes NODE; without that it
+                happens by itself when NODE is silent for node-gone-after-seconds
+  rebalance     moves copies until nodes differ by at most one, and waits for it; with auto-rebalance yes that happens by
+                itself when a node joins
 
 Exit code: 0 when it is done or nothing is wrong, 1 otherwise, 2 when the command line is wrong.
 `

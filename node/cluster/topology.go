@@ -18,8 +18,10 @@ type Topology struct {
 	Cluster string // empty: there is none yet
 	Version uint64 // of the map
 	OK      bool   // every partition is led by a node that is heard
-	Nodes   []TopologyNode
-	Ranges  []TopologyRange
+	// Rebalancing says that copies are being spread over the nodes.
+	Rebalancing bool
+	Nodes       []TopologyNode
+	Ranges      []TopologyRange
 }
 
 // TopologyNode is one node. Where it can be reached is what the map says, so that all nodes say the same.
@@ -32,8 +34,19 @@ type TopologyNode struct {
 	// Pong is how long ago it was heard; negative: never. Ping is for how long it is overdue; 0: it is not.
 	Pong, Ping time.Duration
 	Epoch      uint64 // the highest epoch in which it leads a partition; 0: it leads none
+	Duty       Duty
 	Applied    uint64 // records, over all its partitions
 }
+
+// Duty is what a node is there for, when that is not to hold copies like all others.
+type Duty string
+
+// The duties. A drained node has nothing left, and can be removed.
+const (
+	DutyDraining Duty = "draining"
+	DutyDrained  Duty = "drained"
+	DutyGone     Duty = "gone"
+)
 
 // TopologyRange is one partition. Primary and Replicas are indices into the topology's Nodes; Replicas are in ascending order.
 type TopologyRange struct {
@@ -53,6 +66,7 @@ type TopologyCopy struct {
 	Applied uint64           // sequence of the newest record applied
 	Lag     uint64           // records between that and the end of the log, as far as anybody heard lately says
 	Seed    coordinator.Seed // how far its filling is, if its role is seeding
+	Moves   string           // "arriving" or "leaving" while a copy goes from node to node; empty: it stays
 	Loading bool             // it cannot serve yet, or not everything that is committed is in its copy of the log
 }
 
@@ -77,6 +91,10 @@ func (v View) Topology(m *coordinator.Map, self coordinator.NodeID) *Topology {
 	if m == nil {
 		return t
 	}
+	for i := range t.Nodes {
+		t.Nodes[i].Duty = v.duty(m, t.Nodes[i].ID)
+	}
+	t.Rebalancing = m.Rebalance
 	t.Ranges = make([]TopologyRange, len(m.Partitions))
 	named := make([]bool, len(nodes))
 	for p := range m.Partitions {
@@ -151,6 +169,7 @@ func (v View) ranged(m *coordinator.Map, p int, nodes []coordinator.Node) Topolo
 				end = max(end, r.Tail, r.Applied)
 			}
 		}
+		c.Moves = movesOf(part, nodes[i].ID)
 		t.Copies = append(t.Copies, c)
 	}
 	if r := v.copyOf(nodes[t.Primary].ID, p); r != nil && r.Role == coordinator.RolePrimary {
@@ -160,6 +179,34 @@ func (v View) ranged(m *coordinator.Map, p int, nodes []coordinator.Node) Topolo
 		t.Copies[i].Lag = end - min(end, t.Copies[i].Applied)
 	}
 	return t
+}
+
+// movesOf is what becomes of a node's copy.
+func movesOf(p *coordinator.Partition, id coordinator.NodeID) string {
+	switch {
+	case p.Move == (coordinator.Move{}):
+		return ""
+	case p.Move.To == id:
+		return "arriving"
+	case p.Move.From == id:
+		return "leaving"
+	}
+	return ""
+}
+
+// duty is that of a node. It is drained when it holds no partition, and says that its server has nothing else.
+func (v View) duty(m *coordinator.Map, id coordinator.NodeID) Duty {
+	switch {
+	case slices.Contains(m.Gone, id):
+		return DutyGone
+	case !slices.Contains(m.Draining, id):
+		return ""
+	}
+	holds := slices.ContainsFunc(m.Partitions, func(p coordinator.Partition) bool { return slices.Contains(p.Holders, id) })
+	if p := v.Peer(id); !holds && p != nil && p.Report.Streams == 0 {
+		return DutyDrained
+	}
+	return DutyDraining
 }
 
 // isLoading tells whether a copy is not yet one to count on.

@@ -112,7 +112,26 @@ func clusterInfo(t *Topology, _ Args) reply.Reply {
 	fmt.Fprintf(&b, "cluster_my_epoch:%d\r\n", mine)
 	b.WriteString("cluster_stats_messages_sent:0\r\ncluster_stats_messages_received:0\r\n")
 	b.WriteString("total_cluster_links_buffer_limit_exceeded:0\r\n")
+	for _, duty := range []string{"draining", "drained", "gone"} {
+		if ids := t.onDuty(duty); ids != "" {
+			fmt.Fprintf(&b, "cluster_%s_nodes:%s\r\n", duty, ids)
+		}
+	}
+	if t.Rebalancing {
+		b.WriteString("cluster_rebalancing:1\r\n")
+	}
 	return reply.Verbatim(b.String())
+}
+
+// onDuty lists the nodes with a duty, with commas between them.
+func (t *Topology) onDuty(duty string) string {
+	var ids []string
+	for i := range t.Nodes {
+		if t.Nodes[i].Duty == duty {
+			ids = append(ids, t.Nodes[i].ID)
+		}
+	}
+	return strings.Join(ids, ",")
 }
 
 // CLUSTER NODES
@@ -365,6 +384,9 @@ func clusterPartitions(t *Topology, _ Args) reply.Reply {
 			n := &t.Nodes[c.node]
 			facts := []any{"id", n.ID, "name", n.Name, "address", fmt.Sprintf("%s:%d", n.Host, n.Port), "applied", c.applied, "lag", lag,
 				"health", n.health(c.loading)}
+			if c.moves != "" {
+				facts = append(facts, "moves", c.moves)
+			}
 			if c.seed != nil {
 				facts = append(facts, "seeding", c.seed.String())
 			}

@@ -179,6 +179,16 @@ func (c *fakeCluster) HandOver(_ context.Context, partition int, to string) erro
 
 func (c *fakeCluster) Forget(_ context.Context, id string) error { return c.note("forget %s", id) }
 
+func (c *fakeCluster) Drain(_ context.Context, id string, back bool) error {
+	return c.note("drain %s %t", id, back)
+}
+
+func (c *fakeCluster) Replace(_ context.Context, id string) error { return c.note("replace %s", id) }
+
+func (c *fakeCluster) Rebalance(_ context.Context, not bool) error {
+	return c.note("rebalance %t", not)
+}
+
 func (c *fakeCluster) Meet(_ context.Context, host string, port, busPort int) error {
 	return c.note("meet %s %d %d", host, port, busPort)
 }

@@ -23,6 +23,12 @@ type Cluster interface {
 	HandOver(ctx context.Context, partition int, to string) error
 	// Forget takes a node out of the cluster. It blocks.
 	Forget(ctx context.Context, id string) error
+	// Drain has everything that lies on a node go to others, or, when back, lets it hold copies again. It blocks until that is under way.
+	Drain(ctx context.Context, id string, back bool) error
+	// Replace rebuilds elsewhere what a dead node holds. It blocks until that is under way.
+	Replace(ctx context.Context, id string) error
+	// Rebalance spreads the copies evenly over the nodes, or, when not, stops that. It blocks until that is under way.
+	Rebalance(ctx context.Context, not bool) error
 	// Meet makes contact with a node; busPort 0 means the usual distance from port. It blocks.
 	Meet(ctx context.Context, host string, port, busPort int) error
 	// Create makes a cluster of the nodes that know each other; 0 partitions or copies: as the settings say. copies
@@ -46,6 +52,7 @@ type Topology struct {
 	Version uint64 // of the cluster map; 0: there is no cluster yet
 	// Coordinator is the id of the node that decides who leads; empty when it is not known.
 	Coordinator string
+	Rebalancing bool // copies are being spread over the nodes
 	Nodes       []TopologyNode
 	Ranges      []TopologyRange
 }
@@ -60,6 +67,7 @@ type TopologyNode struct {
 	Connected      bool
 	PingMS, PongMS int64 // Unix times: of a question that is not answered, 0 for none, and of the last sign of life
 	Epoch          uint64
+	Duty           string // "draining", "drained" or "gone"; empty: it holds copies like others
 }
 
 // TopologyRange is the slots First to Last of one partition. Primary and Replicas are indices into Nodes; Primary is -1
@@ -72,10 +80,11 @@ type TopologyRange struct {
 	LogLeader   string // the id of the node whose copy of the log leads; empty when it is not known
 	Primary     int
 	Replicas    []int
-	Applied     []int64 // the newest record applied; nil: not known
-	LogFirst    int64   // where the log begins, as far as the primary knows; 0: not known
-	Seeds       []*Seed // nil where the copy is not being filled
-	Loading     []bool  // it is being filled, or has failed; nil: none is
+	Applied     []int64  // the newest record applied; nil: not known
+	LogFirst    int64    // where the log begins, as far as the primary knows; 0: not known
+	Seeds       []*Seed  // nil where the copy is not being filled
+	Moves       []string // "arriving" or "leaving" while a copy goes from node to node; nil: none does
+	Loading     []bool   // it is being filled, or has failed; nil: none is
 }
 
 // copyOf is one node's copy of one partition, or of several that the same nodes hold.
@@ -83,6 +92,7 @@ type copyOf struct {
 	node    int
 	applied int64
 	loading bool
+	moves   string
 	seed    *Seed // nil: it is not being filled
 }
 
@@ -96,6 +106,9 @@ func (r *TopologyRange) copies() []copyOf {
 		}
 		if i < len(r.Loading) {
 			c.loading = r.Loading[i]
+		}
+		if i < len(r.Moves) {
+			c.moves = r.Moves[i]
 		}
 		if i < len(r.Seeds) {
 			c.seed = r.Seeds[i]
