@@ -12,10 +12,11 @@ func (t *turn) balance() {
 		return
 	}
 	if t.draft != nil || !t.isWell() {
-		t.calm = t.now
+		t.calm, t.loads.uneven = t.now, t.now
 		return
 	}
 	if t.now-t.calm < t.settings.BalanceAfter {
+		t.loads.uneven = t.now
 		return
 	}
 	if t.isUneven() {
@@ -29,7 +30,7 @@ func (t *turn) balance() {
 	if to == "" {
 		return
 	}
-	t.note(fmt.Sprintf("partition %d: %s is to lead instead of %s, which leads more than others", p, to, t.current.Partitions[p].Primary))
+	t.note(fmt.Sprintf("partition %d: %s is to lead instead of %s, which has more to do than others", p, to, t.current.Partitions[p].Primary))
 	t.name(p, to, false)
 }
 
@@ -64,9 +65,13 @@ func (t *turn) isWell() bool {
 	return true
 }
 
-// unbalanced is the partition whose move to a live node evens out the most, and where to; an empty node when there is none. A node that leads only
+// unbalanced is the partition whose move to a live node evens out the most, and where to; an empty node when there is none. Under load that is a question
+// of load, and of how many partitions a node leads otherwise. A node that leads only
 // one more than another stays as it is. Of equal moves it is the one of the first partition, and of the lowest identity.
 func (t *turn) unbalanced() (partition int, to NodeID) {
+	if t.isBusy() {
+		return t.overloaded()
+	}
 	m := t.current
 	led := make(map[NodeID]int, len(m.Nodes))
 	for i := range m.Partitions {

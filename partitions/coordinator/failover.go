@@ -28,6 +28,7 @@ func (t *turn) watch() {
 		}
 		if p := t.peerOf(part.Primary); p != nil && part.isLedBy(p.report.partition(i)) && p.heard >= w.led {
 			w.led, w.tries = p.heard, 0
+			w.measure(p.report.partition(i), p.heard)
 		}
 	}
 	t.watches = next

@@ -140,6 +140,7 @@ func (f *fuzzed) report() Report {
 				at.Role = RolePrimary
 			}
 		}
+		at.Load, at.CPU = float64(b>>3)*100, float64(b&3)
 		at.Stuck = time.Duration(f.byte()) * 10 * time.Millisecond
 		at.LogBehind = b&24 == 24
 		r.Partitions = append(r.Partitions, at)

@@ -48,6 +48,8 @@ type PartitionReport struct {
 	StateBytes   uint64        `json:"stateBytes,omitempty"` // of the state on its disk, lately
 	Seed         Seed          `json:"seed,omitzero"`        // how far it is, while its role is seeding
 	Load         float64       `json:"load"`                 // commands a second, lately
+	Bytes        float64       `json:"bytes,omitempty"`      // of those and of their replies, a second
+	CPU          float64       `json:"cpu,omitempty"`        // processors that run them and apply their effects: 1 is all of one
 }
 
 // Seed is how far the filling of a copy is.

@@ -19,6 +19,7 @@ import (
 //	down NODE ...            nodes are silent
 //	node NODE KEY=VALUE ...  what it reports of itself: cluster leaving host map
 //	say NODE P KEY=VALUE ... what it reports of partition P from now on: role term epoch applied tail stuck stream why
+//	load P N ...             the primary of partition P runs N commands a second, of 100 bytes, and so on
 //	follow NODE ...          nodes follow the stored map again
 //	run TIME                 time goes by
 //	sleep TIME               time goes by, but the coordinators sleep
@@ -41,6 +42,7 @@ type rig struct {
 	held     bool
 	waiting  []func()
 	asked    uint64
+	loads    map[int]float64 // commands a second, by partition
 	out      strings.Builder
 
 	streams     map[int][]NodeID // where they lie
@@ -53,10 +55,14 @@ type rigNode struct {
 	said   map[int]PartitionReport
 }
 
-func playScript(t *testing.T, script string) []byte {
-	r := &rig{t: t, nodes: map[string]*rigNode{}, states: map[string]State{}, settings: Settings{
+func newRig(t *testing.T) *rig {
+	return &rig{t: t, nodes: map[string]*rigNode{}, states: map[string]State{}, loads: map[int]float64{}, settings: Settings{
 		SilentAfter: time.Second, StuckAfter: 5 * time.Second, Cluster: "c1", Partitions: 3, Copies: 3, BalanceAfter: 10 * time.Second,
 	}}
+}
+
+func playScript(t *testing.T, script string) []byte {
+	r := newRig(t)
 	for line := range strings.Lines(script) {
 		line = strings.TrimRight(line, "\n")
 		command, isCommand := strings.CutPrefix(line, "> ")
@@ -96,6 +102,10 @@ func (r *rig) do(command string, args []string) {
 		r.describe(r.node(args[0]), args[1:])
 	case "say":
 		r.say(r.node(args[0]), args[1:])
+	case "load":
+		for i := 0; i+1 < len(args); i += 2 {
+			r.loads[r.number(args[i])] = float64(r.number(args[i+1]))
+		}
 	case "run":
 		r.run(args[0], true)
 	case "sleep":
@@ -265,6 +275,8 @@ func (r *rig) obedient(n *rigNode, p int) PartitionReport {
 	at.LogBehind = !slices.Contains(r.lies(p), n.report.Node.ID)
 	if part.Primary == n.report.Node.ID {
 		at.Role, at.Tail, at.StreamLeader = RolePrimary, 100, true
+		at.Load = r.loads[p]
+		at.Bytes, at.CPU = 100*at.Load, at.Load/1e5
 	}
 	return at
 }

@@ -40,8 +40,16 @@ type State struct {
 	expelled []string  // servers that have left the meta group, until the map says so
 	swept    time.Duration
 	sweeps   bool // swept holds a time
+	loads    loads
 
 	told []string // complaints that operators have been told and that still hold
+}
+
+// loads is what is remembered of all load together.
+type loads struct {
+	uneven time.Duration // it has been since
+	last   time.Duration // there was some, if met
+	met    bool
 }
 
 // peer is a node that was heard; it is never changed.
@@ -57,6 +65,9 @@ type watch struct {
 	tries   int           // namings since a primary was last heard
 	steered time.Duration
 	steers  bool // steered holds a time
+	flow    flow
+	shifted time.Duration // when it was handed over for its load, the newest of shifts
+	shifts  int
 
 	move      Move          // that the following is of
 	servers   []string      // where the stream was found last
