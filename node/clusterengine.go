@@ -189,6 +189,9 @@ func (v *primaryView) Snapshot() (*keyspace.Snapshot, commands.Wait, error) {
 	return snap, wait, err
 }
 
+// Cost counts what commands have cost.
+func (v *primaryView) Cost(c commands.Cost) { v.copyOf.cost.add(c) }
+
 // Watch adds key to what w watches. A partition that ends is watched by nobody: EXEC will not find it.
 func (v *primaryView) Watch(key []byte, w *keyspace.Watch) {
 	if p := v.copyOf.partition.Load(); p != nil {
@@ -231,6 +234,9 @@ func (v *replicaView) Snapshot() (*keyspace.Snapshot, commands.Wait, error) {
 	snap, err := p.ReplicaSnapshot()
 	return snap, nil, again(err)
 }
+
+// Cost counts what commands have cost.
+func (v *replicaView) Cost(c commands.Cost) { v.copyOf.cost.add(c) }
 
 // Watch watches nothing: a replica runs no transaction that writes.
 func (v *replicaView) Watch([]byte, *keyspace.Watch) {}

@@ -32,6 +32,9 @@ func pictureOf(t *cluster.Topology, self string, now time.Time) *commands.Topolo
 			First: int(r.Slots.First), Last: int(r.Slots.Last), ShardID: r.Shard,
 			Primary: r.Primary, Replicas: r.Replicas, Partition: r.Partition, Epoch: r.Epoch, LogFirst: int64(r.First),
 		}
+		if len(r.Copies) > 0 {
+			next.Load = commands.Load(r.Copies[0].Load)
+		}
 		for _, c := range r.Copies {
 			next.Applied = append(next.Applied, int64(c.Applied))
 			next.Loading = append(next.Loading, c.Loading)

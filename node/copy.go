@@ -25,7 +25,7 @@ type copyOf struct {
 	partition atomic.Pointer[partitions.Partition] // nil until its log and its state are open
 	serving   primaryView                          // the partition as the command layer has it while it leads
 	reading   replicaView                          // and while it does not
-	rate      rate
+	cost      cost
 	done      chan struct{} // closed when run has returned
 	leadsLog  atomic.Bool   // this node leads the partition's stream; look keeps it
 	holdsLog  atomic.Bool   // and holds all of it
@@ -33,7 +33,7 @@ type copyOf struct {
 	end context.CancelFunc // nil: it was not begun; guarded by members.mu
 
 	mu  sync.Mutex
-	log *shipper.Live
+	log *copyLog
 	now *coordinator.Map // the newest map
 	why error            // it does not run
 
@@ -43,6 +43,12 @@ type copyOf struct {
 	bytes   atomic.Uint64           // of the state on disk
 
 	distrust bool // the state is to be replaced whatever it looks like; belongs to run
+}
+
+// copyLog is the log of a copy, and the stream that it is.
+type copyLog struct {
+	*shipper.Live
+	stream *jetstream.Log
 }
 
 func newCopy(m *members, now *coordinator.Map, number int) *copyOf {
@@ -93,7 +99,7 @@ func (c *copyOf) live(ctx context.Context) (err error) {
 	c.mu.Lock()
 	c.log = log
 	c.mu.Unlock()
-	p, err := c.openState(ctx, log)
+	p, err := c.openState(ctx, log.Live)
 	if err != nil {
 		return err
 	}
@@ -146,7 +152,7 @@ func (c *copyOf) membership() *partitions.Membership {
 
 // openLog opens the partition's log as soon as that can be done. Only who is named to lead a partition that nobody has led yet
 // makes one: a log that is missing otherwise is lost, not new.
-func (c *copyOf) openLog(ctx context.Context) (*shipper.Live, error) {
+func (c *copyOf) openLog(ctx context.Context) (*copyLog, error) {
 	for {
 		m := c.newest()
 		part := &m.Partitions[c.number]
@@ -158,7 +164,7 @@ func (c *copyOf) openLog(ctx context.Context) (*shipper.Live, error) {
 		log, err := jetstream.Open(trying, cfg)
 		end()
 		if err == nil {
-			return shipper.NewLive(log), nil
+			return &copyLog{shipper.NewLive(log), log}, nil
 		}
 		if c.fail(err) && !errors.Is(err, jetstream.ErrNoLog) { // its primary is about to make it
 			c.members.node.log.Warn("a partition's log is not open yet", "partition", c.number, "error", err)
@@ -197,7 +203,7 @@ func (c *copyOf) follow(m *coordinator.Map) {
 	log := c.log
 	c.mu.Unlock()
 	if log != nil {
-		log.Leaving(part.Move.From == c.members.self.ID)
+		log.stream.Leaving(part.Move.From == c.members.self.ID)
 	}
 	if p := c.partition.Load(); p != nil {
 		p.Name(partitions.Naming{Primary: nodeID(part.Primary), Term: part.Term})
@@ -253,7 +259,8 @@ func (c *copyOf) report() (coordinator.PartitionReport, uint64) {
 	r.Role, r.Term, r.Epoch = roleOf(b.Standing.Role), b.Naming.Term, uint64(b.Standing.Epoch)
 	r.Applied, r.Durable, r.Tail, r.Stuck = uint64(b.Applied), uint64(b.Durable), uint64(b.Tail), b.Stuck
 	r.First = uint64(b.First)
-	r.Keys, r.Load = b.Keys, c.rate.of(b.Commands)
+	r.Keys = b.Keys
+	c.cost.report(&r, &b)
 	r.StreamLeader = c.leadsLog.Load()
 	r.StateBytes = c.bytes.Load()
 	if b.Why != nil {

@@ -27,6 +27,9 @@ func (s lone) Update(w commands.Writer) (commands.Wait, error) {
 	return waitFor(s.Partition.Update(w))
 }
 
+// Cost is not asked for: there is nothing to compare the one partition with.
+func (s lone) Cost(commands.Cost) {}
+
 // Snapshot returns the partition as it is now.
 func (s lone) Snapshot() (*keyspace.Snapshot, commands.Wait, error) {
 	snap, c, err := s.Partition.Snapshot()

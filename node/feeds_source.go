@@ -61,7 +61,7 @@ func (m *members) source(partition int) (*copySource, error) {
 	if p == nil || log == nil {
 		return nil, fmt.Errorf("%w: %w", changes.ErrNotHeld, errNotOpen)
 	}
-	return &copySource{number: partition, slots: c.slots, log: shipper.Along{Live: log}, partition: p}, nil
+	return &copySource{number: partition, slots: c.slots, log: shipper.Along{Live: log.Live}, partition: p}, nil
 }
 
 func (m *members) partitions() int { return len(m.routing.Load().copies) }

@@ -323,27 +323,6 @@ func (m *members) report() coordinator.Report {
 	return r
 }
 
-// rate makes a number of events a second out of their count.
-type rate struct {
-	mu    sync.Mutex
-	at    time.Time
-	count uint64
-	value float64
-}
-
-func (r *rate) of(count uint64) float64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	if passed := now.Sub(r.at); passed >= time.Second {
-		if !r.at.IsZero() && count >= r.count {
-			r.value = float64(count-r.count) / passed.Seconds()
-		}
-		r.at, r.count = now, count
-	}
-	return r.value
-}
-
 // wish asks the coordinator for something.
 func (m *members) wish(ctx context.Context, w coordinator.Wish) error {
 	ctx, cancel := context.WithTimeout(ctx, wishWithin)

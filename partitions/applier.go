@@ -56,13 +56,14 @@ func (p *Partition) applyAll() error {
 		if bug("apply-twice") {
 			_ = p.store.Apply(bodies, last.end, last.number)
 		}
+		began := p.cfg.Now()
 		if err := p.store.Apply(bodies, last.end, last.number); err != nil {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			return p.stop(err)
 		}
 		failpoint("after-apply")
-		p.applied(groups)
+		p.applied(groups, p.cfg.Now().Sub(began))
 	}
 }
 
@@ -83,9 +84,10 @@ func (p *Partition) take() ([]*group, error) {
 	return groups, p.stopped
 }
 
-// applied gives back the room that groups took.
-func (p *Partition) applied(groups []*group) {
+// applied gives back the room that groups had taken, which took so long to apply.
+func (p *Partition) applied(groups []*group, took time.Duration) {
 	p.mu.Lock()
+	p.applying += took
 	for _, g := range groups {
 		p.backlog -= len(g.buf)
 		p.recycle(g)

@@ -16,7 +16,8 @@ type Brief struct {
 	Tail     wal.Seq       // of the newest record known: on a primary the newest acknowledged
 	Stuck    time.Duration // since when the record in flight waits for its outcome
 	Keys     int64
-	Commands uint64 // run since the start
+	Commands uint64        // run since the start
+	Applying time.Duration // spent on bringing a primary's own effects into Pebble, since the start
 	Lag      time.Duration
 	LagKnown bool
 	Why      error // it stopped
@@ -63,7 +64,7 @@ func (p *Partition) Tail() wal.Seq {
 func (p *Partition) brief() Brief {
 	b := Brief{
 		at: p.cfg.Now(), Standing: p.standing.Load(), Naming: p.naming, Applied: p.atPebble, Durable: p.durable, First: p.trimmed, Tail: p.tail.Seq,
-		Keys: p.store.View(p.now()).Len(), Commands: p.commands, LagKnown: p.lag.known, Why: p.stopped,
+		Keys: p.store.View(p.now()).Len(), Commands: p.commands, Applying: p.applying, LagKnown: p.lag.known, Why: p.stopped,
 	}
 	if p.lag.known {
 		b.Lag = p.clock() - p.lag.caught

@@ -127,7 +127,8 @@ type history struct {
 	trimmed   wal.Seq
 	durable   wal.Seq // up to here the state was on the disk when it was last flushed
 	flushed   time.Time
-	commands  uint64 // run since the start
+	commands  uint64        // run since the start
+	applying  time.Duration // spent on it by the applier
 	recovery  Recovery
 }
 

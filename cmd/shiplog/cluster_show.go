@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -122,7 +123,7 @@ func (o *operator) partitions(c clusterOptions) error {
 	if c.json {
 		return printJSON(o.out, v.Partitions)
 	}
-	rows := [][]any{{"PARTITION", "SLOTS", "EPOCH", "PRIMARY", "APPLIED", "REPLICAS"}}
+	rows := [][]any{{"PARTITION", "SLOTS", "EPOCH", "PRIMARY", "APPLIED", "COMMANDS/S", "BYTES/S", "CPU", "REPLICAS"}}
 	for _, p := range v.Partitions {
 		primary, applied := "none", int64(0)
 		if p.Primary != nil {
@@ -132,9 +133,37 @@ func (o *operator) partitions(c clusterOptions) error {
 		for i := range p.Replicas {
 			replicas = append(replicas, p.Replicas[i].standing())
 		}
-		rows = append(rows, []any{p.Number, p.Slots, p.Epoch, primary, applied, orDash(strings.Join(replicas, ", "))})
+		rows = append(rows, []any{p.Number, p.Slots, p.Epoch, primary, applied, p.Load.Commands, p.Load.Bytes, p.Load.cpu(),
+			orDash(strings.Join(replicas, ", "))})
 	}
-	return table(o.out, rows)
+	if err := table(o.out, rows); err != nil {
+		return err
+	}
+	if hot := v.hottest(shownHot); hot != "" {
+		fmt.Fprintln(o.out, "\nthe most load:", hot)
+	}
+	return nil
+}
+
+// shownHot is how many of the partitions with the most load are named.
+const shownHot = 3
+
+// cpu is a part of a processor in percent.
+func (l loadView) cpu() string { return fmt.Sprintf("%.1f%%", float64(l.CPUPermille)/10) }
+
+// hottest names the partitions with the most load, at most count of them, the heaviest first.
+func (v *clusterView) hottest(count int) string {
+	all := slices.Clone(v.Partitions)
+	slices.SortStableFunc(all, func(a, b partitionView) int {
+		return cmp.Or(cmp.Compare(b.Load.CPUPermille, a.Load.CPUPermille), cmp.Compare(b.Load.Commands, a.Load.Commands))
+	})
+	var hot []string
+	for _, p := range all[:min(count, len(all))] {
+		if p.Load.Commands > 0 && p.Primary != nil {
+			hot = append(hot, fmt.Sprintf("partition %d on %s", p.Number, p.Primary.Address))
+		}
+	}
+	return strings.Join(hot, ", ")
 }
 
 // standing is a replica in a word or two.

@@ -135,7 +135,8 @@ func (town *fakeTown) shown(self int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(town.partitions))
 	for i, copies := range town.partitions {
-		fmt.Fprintf(&b, "*14\r\n%s:%d\r\n%s%s", bulk("number"), i, bulk("slots"), bulk(fmt.Sprintf("%d-%d", i*100, i*100+99)))
+		fmt.Fprintf(&b, "*16\r\n%s:%d\r\n%s%s", bulk("number"), i, bulk("slots"), bulk(fmt.Sprintf("%d-%d", i*100, i*100+99)))
+		fmt.Fprintf(&b, "%s*6\r\n%s:%d\r\n%s:%d\r\n%s:%d\r\n", bulk("load"), bulk("commands"), 50*i, bulk("bytes"), 700*i, bulk("cpu_permille"), 125*i)
 		fmt.Fprintf(&b, "%s:%d\r\n%s:%d\r\n%s:0\r\n%s", bulk("epoch"), 5, bulk("applied"), copies[0].applied, bulk("lag"), bulk("primary"))
 		if town.differs[self] {
 			copies = []fakeCopy{copies[1], copies[0]}
@@ -215,8 +216,8 @@ func TestClusterTables(t *testing.T) {
 			"automatic failover yes",
 		"nodes": "NAME ADDRESS CLUSTER PORT STATE DUTY LEADS FOLLOWS ID\nnode-0 A 17000 ok - 1 1 " + id(0) +
 			"\nnode-1 B 17001 ok - 1 1 " + id(1) + "\nnode-2 C 17002 failed - 0 2 " + id(2),
-		"partitions": "PARTITION SLOTS EPOCH PRIMARY APPLIED REPLICAS\n0 0-99 5 A 70 B, C (failed) (10 behind)\n" +
-			"1 100-199 5 B 9 C (loading) (5 behind), A",
+		"partitions": "PARTITION SLOTS EPOCH PRIMARY APPLIED COMMANDS/S BYTES/S CPU REPLICAS\n0 0-99 5 A 70 0 0 0.0% B, C (failed) (10 behind)\n" +
+			"1 100-199 5 B 9 50 700 12.5% C (loading) (5 behind), A\n\nthe most load: partition 1 on B",
 	} {
 		out, err := town.asks(t, command)
 		if got := squeezed(out); err != nil || got != want {
@@ -230,7 +231,7 @@ func TestClusterJSON(t *testing.T) {
 	for command, want := range map[string]string{
 		"info":       `{"state":"ok","nodes":3,"failedNodes":0,"partitions":2,"partitionsWithoutPrimary":0,"copies":3,"automaticFailover":true}`,
 		"nodes":      `[{"id":"` + fakeID(0) + `","name":"node-0","address":"A","clusterPort":17000,"state":"ok","leads":1,"follows":1},`,
-		"partitions": `[{"number":0,"slots":"0-99","epoch":5,"primary":{"id":"` + fakeID(0) + `","name":"node-0","address":"A","applied":70,"lag":0,"health":"online"},"replicas":[{`,
+		"partitions": `[{"number":0,"slots":"0-99","epoch":5,"load":{"commands":0,"bytes":0,"cpuPermille":0},"primary":{"id":"` + fakeID(0) + `","name":"node-0","address":"A","applied":70,"lag":0,"health":"online"},"replicas":[{`,
 		"check":      `{"problems":[]}`,
 	} {
 		out, err := town.asks(t, command, "--json")

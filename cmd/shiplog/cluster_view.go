@@ -33,8 +33,21 @@ type partitionView struct {
 	Number   int        `json:"number"`
 	Slots    string     `json:"slots"`
 	Epoch    int64      `json:"epoch"`
+	Load     loadView   `json:"load"`
 	Primary  *copyView  `json:"primary"` // nil: there is none
 	Replicas []copyView `json:"replicas"`
+}
+
+// loadView is what a partition costs its primary, a second.
+type loadView struct {
+	Commands    int64 `json:"commands"`
+	Bytes       int64 `json:"bytes"`       // of those and their replies
+	CPUPermille int64 `json:"cpuPermille"` // 1000 is all of one processor
+}
+
+func readLoad(a answer) loadView {
+	f := a.pairs()
+	return loadView{f["commands"].number(), f["bytes"].number(), f["cpu_permille"].number()}
 }
 
 // copyView is how a node has a partition. Applied is the sequence of the newest record that it has applied; Lag is how
@@ -145,7 +158,8 @@ func readPartitions(a answer) []partitionView {
 	partitions := make([]partitionView, 0, len(a.list))
 	for _, entry := range a.list {
 		f := entry.pairs()
-		p := partitionView{Number: int(f["number"].number()), Slots: f["slots"].text, Epoch: f["epoch"].number(), Replicas: []copyView{}}
+		p := partitionView{Number: int(f["number"].number()), Slots: f["slots"].text, Epoch: f["epoch"].number(),
+			Load: readLoad(f["load"]), Replicas: []copyView{}}
 		if len(f["primary"].list) > 0 {
 			primary := readCopy(f["primary"])
 			p.Primary = &primary

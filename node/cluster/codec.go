@@ -82,7 +82,7 @@ func fit(r coordinator.Report) coordinator.Report {
 	r.Partitions = slices.Clone(r.Partitions)
 	for i := range r.Partitions {
 		p := &r.Partitions[i]
-		p.Load, p.Stuck = finite(p.Load), max(p.Stuck, 0)
+		p.Load, p.Bytes, p.CPU, p.Stuck = finite(p.Load), finite(p.Bytes), finite(p.CPU), max(p.Stuck, 0)
 		if len(p.Why) > maxWhy {
 			p.Why = strings.ToValidUTF8(p.Why[:maxWhy], "")
 		}

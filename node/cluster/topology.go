@@ -66,8 +66,16 @@ type TopologyCopy struct {
 	Applied uint64           // sequence of the newest record applied
 	Lag     uint64           // records between that and the end of the log, as far as anybody heard lately says
 	Seed    coordinator.Seed // how far its filling is, if its role is seeding
-	Moves   string           // "arriving" or "leaving" while a copy goes from node to node; empty: it stays
-	Loading bool             // it cannot serve yet, or not everything that is committed is in its copy of the log
+	Load    Load
+	Moves   string // "arriving" or "leaving" while a copy goes from node to node; empty: it stays
+	Loading bool   // it cannot serve yet, or not everything that is committed is in its copy of the log
+}
+
+// Load is what a copy costs its node, a second.
+type Load struct {
+	Commands float64
+	Bytes    float64 // of those and their replies
+	CPU      float64 // processors
 }
 
 // failedAfter is how many times the time after which a node is silent it may stay so before it counts as failed, whatever it led.
@@ -164,7 +172,7 @@ func (v View) ranged(m *coordinator.Map, p int, nodes []coordinator.Node) Topolo
 	for _, i := range append([]int{t.Primary}, t.Replicas...) {
 		c := TopologyCopy{Loading: true}
 		if r := v.copyOf(nodes[i].ID, p); r != nil {
-			c = TopologyCopy{Role: r.Role, Applied: r.Applied, Seed: r.Seed, Loading: isLoading(r)}
+			c = TopologyCopy{Role: r.Role, Applied: r.Applied, Seed: r.Seed, Loading: isLoading(r), Load: Load{r.Load, r.Bytes, r.CPU}}
 			if !v.Silent(nodes[i].ID) {
 				end = max(end, r.Tail, r.Applied)
 			}

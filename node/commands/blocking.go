@@ -87,6 +87,7 @@ func (c *parkedCall) begin() Result {
 	start := s.srv.now()
 	wait, served, err := p.Park(c, c.keys())
 	c.ran += s.srv.now() - start
+	s.sample(p, c.args, &c.turn.reply, c.ran)
 	switch {
 	case err != nil:
 		return c.failed(err)

@@ -76,6 +76,7 @@ type call struct {
 	args  Args
 	reply reply.Reply
 	feed  reply.Feed // of the reply that is being sent piece by piece
+	since uint8      // commands since the last one that was measured
 }
 
 // Read runs the command on v.

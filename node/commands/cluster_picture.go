@@ -361,6 +361,11 @@ func clusterLinks(t *Topology, _ Args) reply.Reply {
 	return reply.Array(links...)
 }
 
+// reply is the load as a map of whole numbers.
+func (l Load) reply() reply.Reply {
+	return pairs("commands", int64(l.Commands), "bytes", int64(l.Bytes), "cpu_permille", int64(l.CPU*1000))
+}
+
 // CLUSTER PARTITIONS
 //
 // Lag counts the records that a replica lacks; a partition's is that of the replica which lacks most.
@@ -398,7 +403,7 @@ func clusterPartitions(t *Topology, _ Args) reply.Reply {
 			}
 		}
 		entries[i] = pairs("number", r.Partition, "slots", fmt.Sprintf("%d-%d", r.First, r.Last), "epoch", int64(r.Epoch),
-			"applied", applied, "lag", most, "primary", primary, "replicas", reply.Array(replicas...))
+			"applied", applied, "lag", most, "load", r.Load.reply(), "primary", primary, "replicas", reply.Array(replicas...))
 	}
 	return reply.Array(entries...)
 }

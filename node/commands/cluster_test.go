@@ -2,6 +2,7 @@ package commands
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -131,10 +132,33 @@ func TestClusterPartitions(t *testing.T) {
 	r.cluster.topology = spreadTopology()
 	r.cluster.topology.Ranges = r.cluster.topology.Ranges[2:3]
 	r.cluster.topology.Nodes[1].Failed = true
-	r.connect().expect("cluster partitions", "[{number 2 slots 8192-12287 epoch 2 applied 5 lag 4 "+
+	r.cluster.topology.Ranges[0].Load = Load{Commands: 1234.9, Bytes: 56789, CPU: 0.25}
+	r.connect().expect("cluster partitions", "[{number 2 slots 8192-12287 epoch 2 applied 5 lag 4 load {commands 1234 bytes 56789 cpu_permille 250} "+
 		"primary {id "+nodeA+" name n7914 address 127.0.0.1:7914 applied 5 lag 0 health online} "+
 		"replicas [{id "+nodeB+" name n7912 address 127.0.0.1:7912 applied 5 lag 0 health fail} "+
 		"{id "+nodeC+" name n7911 address 127.0.0.1:7911 applied 1 lag 4 health loading}]}]")
+}
+
+func TestHottestPartitions(t *testing.T) {
+	r := newClusterRig(t, 1)
+	top := spreadTopology()
+	r.cluster.topology = top
+	c := r.connect()
+	if info := c.do("info shiplog"); strings.Contains(info, "hot0:") {
+		t.Errorf("without load: %s", info)
+	}
+	top.Ranges[1].Load = Load{Commands: 10, Bytes: 100, CPU: 0.5}
+	top.Ranges[2].Load = Load{Commands: 1000, Bytes: 200, CPU: 0.25}
+	top.Ranges[0].Load = Load{Commands: 2000, Bytes: 200, CPU: 0.25}
+	line := func(n int, r *TopologyRange, load string) string {
+		return fmt.Sprintf("hot%d:partition=%d,primary=%s,%s\r\n", n, r.Partition, top.Nodes[r.Primary].ID, load)
+	}
+	want := line(0, &top.Ranges[1], "commands_per_sec=10,bytes_per_sec=100,cpu=0.500") +
+		line(1, &top.Ranges[0], "commands_per_sec=2000,bytes_per_sec=200,cpu=0.250") +
+		line(2, &top.Ranges[2], "commands_per_sec=1000,bytes_per_sec=200,cpu=0.250")
+	if info := c.do("info shiplog"); !strings.Contains(info, want) || strings.Contains(info, "hot3:") {
+		t.Errorf("got %s\nwant %s in it", info, want)
+	}
 }
 
 func TestClusterPictureOfFailures(t *testing.T) {
@@ -184,7 +208,7 @@ func TestClusterBeforeItExists(t *testing.T) {
 	c.expect("cluster slots", "[]", "cluster shards", "[]", "cluster links", "[]", "cluster myshardid", nodeA,
 		"cluster nodes", nodeA+" 127.0.0.1:7914@17914 myself,master - 0 1795514217000 5 connected\n",
 		"cluster set-config-epoch 1", "+OK", "cluster failover", "-ERR You should send CLUSTER FAILOVER to a replica",
-		"cluster countkeysinslot 5", "0", "cluster partitions", "[{number 0 slots 0-16383 epoch 0 applied 0 lag 0 primary null replicas []}]",
+		"cluster countkeysinslot 5", "0", "cluster partitions", "[{number 0 slots 0-16383 epoch 0 applied 0 lag 0 load {commands 0 bytes 0 cpu_permille 0} primary null replicas []}]",
 		"cluster bumpepoch", "+STILL 5", "role", "[master 0 []]")
 	if info := c.do("cluster info"); !strings.Contains(info, "cluster_state:fail\r\ncluster_slots_assigned:0\r\ncluster_slots_ok:0\r\n") ||
 		!strings.Contains(info, "cluster_size:0\r\n") {

@@ -158,7 +158,9 @@ func (s *Session) run(row *Row, a Args) Result {
 	if err != nil {
 		return s.holdRow(lapse{}, row, a)
 	}
-	s.account(row, a, &result.Reply, s.srv.now()-start)
+	took := s.srv.now() - start
+	s.account(row, a, &result.Reply, took)
+	s.sample(p, a, &result.Reply, took)
 	s.passed(row)
 	return s.fed(result)
 }

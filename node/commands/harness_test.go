@@ -195,6 +195,13 @@ type fakePartition struct {
 	parked []fakePlace
 	views  int
 	units  int
+	cost   Cost
+}
+
+func (p *fakePartition) Cost(c Cost) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cost.Bytes, p.cost.Took = p.cost.Bytes+c.Bytes, p.cost.Took+c.Took
 }
 
 func (p *fakePartition) View(r Reader) (Wait, error) {

@@ -224,4 +224,11 @@ func (i *infoText) partitions() {
 				r.First, r.Last, role, r.Epoch, c.applied, max(copies[0].applied-c.applied, 0), r.LogFirst))
 		}
 	}
+	for n, r := range t.hottest(shownHot) {
+		i.field(fmt.Sprintf("hot%d", n), fmt.Sprintf("partition=%d,primary=%s,commands_per_sec=%.0f,bytes_per_sec=%.0f,cpu=%.3f",
+			r.Partition, t.Nodes[r.Primary].ID, r.Load.Commands, r.Load.Bytes, r.Load.CPU))
+	}
 }
+
+// shownHot is how many of the partitions with the most load INFO lists.
+const shownHot = 5

@@ -24,6 +24,7 @@ func (r *registry) add(s *Session, limit int64) bool {
 	}
 	r.lastID++
 	s.id = r.lastID
+	s.call.since = uint8(s.id % sampleEvery) // short connections are measured too
 	r.byID[s.id] = s
 	r.peak = max(r.peak, len(r.byID))
 	return true

@@ -54,6 +54,8 @@ type Partition interface {
 	Unwatch(w *keyspace.Watch)
 	// Snapshot returns the state as it is now, for reading outside the lock. The caller closes it.
 	Snapshot() (*keyspace.Snapshot, Wait, error)
+	// Cost is told now and then what commands on the partition have cost, those included that were not measured.
+	Cost(c Cost)
 }
 
 // ErrRouteAgain is wrapped by a Partition's error when it no longer serves, or does not serve yet: nothing was done, and

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -83,8 +84,30 @@ type TopologyRange struct {
 	Applied     []int64  // the newest record applied; nil: not known
 	LogFirst    int64    // where the log begins, as far as the primary knows; 0: not known
 	Seeds       []*Seed  // nil where the copy is not being filled
+	Load        Load     // of the primary's copy
 	Moves       []string // "arriving" or "leaving" while a copy goes from node to node; nil: none does
 	Loading     []bool   // it is being filled, or has failed; nil: none is
+}
+
+// Load is what a partition costs its primary, a second.
+type Load struct {
+	Commands float64
+	Bytes    float64 // of those and their replies
+	CPU      float64 // processors: 1 is all of one
+}
+
+// hottest are the partitions with the most load, at most count of them, the heaviest first: by processors, then by commands.
+func (t *Topology) hottest(count int) []*TopologyRange {
+	var all []*TopologyRange
+	for i := range t.Ranges {
+		if r := &t.Ranges[i]; r.Load != (Load{}) {
+			all = append(all, r)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *TopologyRange) int {
+		return cmp.Or(cmp.Compare(b.Load.CPU, a.Load.CPU), cmp.Compare(b.Load.Commands, a.Load.Commands))
+	})
+	return all[:min(count, len(all))]
 }
 
 // copyOf is one node's copy of one partition, or of several that the same nodes hold.

@@ -234,6 +234,7 @@ func (s *Session) transact() Result {
 	if errors.Is(err, ErrRouteAgain) && !u.aborted {
 		return s.holdBack(lapse{}, s.transactOr)
 	}
+	u.cost(p)
 	s.discard()
 	switch {
 	case u.aborted:
@@ -344,6 +345,18 @@ func (u *unit) run(p Partition, writes bool) (Wait, error) {
 		return p.Update(u)
 	}
 	return p.View(u)
+}
+
+// cost tells the partition now and then what transactions have cost.
+func (u *unit) cost(p Partition) {
+	if !u.s.sampled() || p == nil {
+		return
+	}
+	var c Cost
+	for i := range u.queue {
+		c.add(u.queue[i].args, &u.replies[i], u.took[i])
+	}
+	p.Cost(c)
 }
 
 // Origin is the session's id.

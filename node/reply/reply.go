@@ -130,5 +130,17 @@ func Bulks(texts ...string) Reply {
 	return Array(elems...)
 }
 
+// Size is about how many bytes the reply is. What a Feed will make is not counted.
+func (r *Reply) Size() int64 {
+	size := int64(len(r.Text)+len(r.Bytes)) + overhead
+	for i := range r.Elems {
+		size += r.Elems[i].Size()
+	}
+	return size
+}
+
+// overhead is what a reply has besides its text, about.
+const overhead = 5
+
 // IsError tells whether the reply is an error.
 func (r *Reply) IsError() bool { return r.Kind == KindError }
