@@ -7,8 +7,10 @@ import (
 
 // balance moves one primary from a node with many to a node with few, when all has been well and quiet for long enough. The move
 // itself ends the quiet, so the next one waits as long again.
+//
+// Where that is not wanted it is done on an operator's wish, until nothing is left to be moved.
 func (t *turn) balance() {
-	if !t.settings.Balance {
+	if !t.settings.Balance && !t.current.Rebalance {
 		return
 	}
 	if t.draft != nil || !t.isWell() {
@@ -63,6 +65,16 @@ func (t *turn) isWell() bool {
 		}
 	}
 	return true
+}
+
+// isLevel tells whether no primary is to be moved, however quiet it is.
+func (t *turn) isLevel() bool {
+	if t.isBusy() {
+		_, to := t.lightest()
+		return to == ""
+	}
+	_, to := t.unbalanced()
+	return to == ""
 }
 
 // unbalanced is the partition whose move to a live node evens out the most, and where to; an empty node when there is none. Under load that is a question

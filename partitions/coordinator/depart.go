@@ -159,7 +159,7 @@ func (t *turn) tryReplace(w *wish) (done bool, refusal string) {
 }
 
 func (t *turn) tryRebalance(w *wish) (done bool, refusal string) {
-	if t.current.Rebalance != w.Cancel || !w.tried && !w.Cancel && !t.isUneven() {
+	if t.current.Rebalance != w.Cancel || !w.tried && !w.Cancel && !t.isUneven() && t.isLevel() {
 		return true, ""
 	}
 	if t.next().Rebalance == w.Cancel {

@@ -92,6 +92,19 @@ func (t *turn) isBusy() bool {
 // overloaded is the partition whose hand-over spreads the load best, and where to; an empty node while there is none, or it has not been so for
 // long enough.
 func (t *turn) overloaded() (partition int, to NodeID) {
+	partition, to = t.lightest()
+	switch {
+	case to == "":
+		t.loads.uneven = t.now
+	case t.now-t.loads.uneven >= steadyFor:
+		t.watches[partition].shift(t.now)
+		return partition, to
+	}
+	return 0, ""
+}
+
+// lightest is the hand-over that spreads the load best now; an empty node when there is none.
+func (t *turn) lightest() (partition int, to NodeID) {
 	w := weights(t.watches)
 	burdens := make([]burden, len(t.current.Partitions))
 	for i := range burdens {
@@ -112,15 +125,7 @@ func (t *turn) overloaded() (partition int, to NodeID) {
 			nodes = append(nodes, id)
 		}
 	}
-	partition, to = lighten(burdens, nodes)
-	switch {
-	case to == "":
-		t.loads.uneven = t.now
-	case t.now-t.loads.uneven >= steadyFor:
-		t.watches[partition].shift(t.now)
-		return partition, to
-	}
-	return 0, ""
+	return lighten(burdens, nodes)
 }
 
 // rests tells whether the partition was handed over for its load not long ago.

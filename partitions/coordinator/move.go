@@ -25,7 +25,7 @@ func (t *turn) move() {
 		}
 	}
 	t.begin()
-	if m := t.current; m.Rebalance && t.next().Rebalance && t.next().moves("") == 0 && !t.isUneven() {
+	if m := t.current; m.Rebalance && t.next().Rebalance && t.next().moves("") == 0 && !t.isUneven() && (t.settings.Balance || t.isLevel()) {
 		t.note("the copies are spread evenly")
 		t.edit().Rebalance = false
 	}
