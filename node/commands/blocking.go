@@ -147,14 +147,17 @@ func (c *parkedCall) await(ctx context.Context) Result {
 
 // patience returns how long the command waits for its keys, less than 0 for ever, and whether it then looks again by itself.
 func (c *parkedCall) patience() (wait time.Duration, ripens bool) {
-	switch {
-	case !c.ripe.IsZero() && (c.until.IsZero() || c.ripe.Before(c.until)):
-		return max(0, time.Until(c.ripe)), true
-	case c.until.IsZero():
-		return -1, false
-	default:
-		return max(0, time.Until(c.until)), false
+	left := time.Duration(-1)
+	if !c.until.IsZero() {
+		left = max(0, time.Until(c.until))
 	}
+	if c.ripe.IsZero() {
+		return left, false
+	}
+	if wait = max(0, time.Until(c.ripe)); left >= 0 && left <= wait {
+		return left, false
+	}
+	return wait, true
 }
 
 // unblock ends the wait in p, and tells whether it was not over already. Other sessions call it.

@@ -115,6 +115,7 @@ func TestBlockedClaim(t *testing.T) {
 		if took := time.Since(began); took != 500*time.Millisecond {
 			t.Errorf("waited %v for nothing, want 500ms", took)
 		}
+		other.expect("xreadgroup group g d block 1 claim 9223372036854775807 streams s >", "null-array")
 		news := first.pipeline("xreadgroup group g b block 0 claim 60000 streams s >")
 		if !held(news) {
 			t.Fatalf("not blocked: %q", <-news)

@@ -279,8 +279,8 @@ func claimable(v *keyspace.View, a Args) (at int64, ok bool) {
 	return at, true
 }
 
-// mostIdle is an idle time that nobody lives to see, and that can be added to a time.
-const mostIdle = 1 << 50
+// mostIdle is a number of milliseconds that nobody waits for, and that is a Duration.
+const mostIdle = 1 << 40
 
 // historyReply are entries that are pending; those that have been deleted have no fields.
 func historyReply(entries []keyspace.Entry) reply.Reply {
