@@ -100,6 +100,7 @@ type modelKey struct {
 	text    string
 	list    []string
 	members map[string]string // fields and values, members and scores
+	ends    map[string]int64  // of those fields that expire, when
 	entries []Value           // of a stream, as XRANGE shows them
 	groups  map[string]*modelGroup
 	last    [3]string
@@ -117,7 +118,7 @@ type modelGroup struct {
 func (m changeModel) key(name, kind string) *modelKey {
 	k := m[name]
 	if k == nil {
-		k = &modelKey{kind: kind, members: map[string]string{}, groups: map[string]*modelGroup{}}
+		k = &modelKey{kind: kind, members: map[string]string{}, ends: map[string]int64{}, groups: map[string]*modelGroup{}}
 		m[name] = k
 	}
 	return k
@@ -140,10 +141,14 @@ func (m changeModel) apply(t *testing.T, c *shownChange) {
 		m[c.bytes["to"]] = m[name]
 		delete(m, name)
 	case "hset":
-		m.key(name, "hash").members[c.bytes["field"]] = value
+		k := m.key(name, "hash")
+		k.members[c.bytes["field"]] = value
+		k.expire(c.bytes["field"], c.ExpireAt)
 	case "hdel":
 		delete(m[name].members, c.bytes["field"])
+		m[name].expire(c.bytes["field"], 0)
 	case "hexpire":
+		m[name].expire(c.bytes["field"], c.ExpireAt)
 	case "sadd":
 		m.key(name, "set").members[c.bytes["member"]] = ""
 	case "srem", "zrem":
@@ -156,6 +161,13 @@ func (m changeModel) apply(t *testing.T, c *shownChange) {
 		} else {
 			m.key(name, "list").edit(t, c)
 		}
+	}
+}
+
+// expire notes when a field expires, 0 for never.
+func (k *modelKey) expire(field string, at int64) {
+	if k.ends[field] = at; at <= 0 {
+		delete(k.ends, field)
 	}
 }
 
@@ -254,7 +266,7 @@ func (k *modelKey) portrait() string {
 		fmt.Fprintf(&b, "%q", k.list)
 	case "set", "hash", "zset":
 		for _, name := range slices.Sorted(maps.Keys(k.members)) {
-			fmt.Fprintf(&b, "%q=%q\n", name, numeric(k.kind, k.members[name]))
+			fmt.Fprintf(&b, "%q=%q until %d\n", name, numeric(k.kind, k.members[name]), k.ends[name])
 		}
 	case "stream":
 		fmt.Fprintf(&b, "%v\n", Value{Kind: '*', Elems: k.entries})
@@ -283,7 +295,7 @@ func numeric(kind, text string) string {
 // serverPortrait is all that a server says of a key.
 func serverPortrait(t *testing.T, c *Client, key string) string {
 	t.Helper()
-	k := modelKey{kind: do(t, c, "TYPE", key).Text, members: map[string]string{}, groups: map[string]*modelGroup{}}
+	k := modelKey{kind: do(t, c, "TYPE", key).Text, members: map[string]string{}, ends: map[string]int64{}, groups: map[string]*modelGroup{}}
 	if at, err := do(t, c, "PEXPIRETIME", key).Int(); err == nil && at > 0 {
 		k.expires = at
 	}
@@ -304,7 +316,12 @@ func serverPortrait(t *testing.T, c *Client, key string) string {
 			k.members[e.Text] = ""
 		}
 	case "hash":
-		pairs(do(t, c, "HGETALL", key))
+		all := do(t, c, "HGETALL", key)
+		pairs(all)
+		words := texts(all)
+		for i, at := range fieldsExpire(t, c, key, words) {
+			k.expire(words[2*i], at)
+		}
 	case "zset":
 		pairs(do(t, c, "ZRANGE", key, "0", "-1", "WITHSCORES"))
 	case "stream":

@@ -25,9 +25,11 @@ type Kept struct {
 	Text    string
 	List    []string
 	Fields  map[string]string
-	Members map[string]float64
-	Entries []KeptEntry
-	Groups  map[string]*KeptGroup
+	// Deadlines are of those fields of a hash that have one.
+	Deadlines map[string]string
+	Members   map[string]float64
+	Entries   []KeptEntry
+	Groups    map[string]*KeptGroup
 }
 
 // KeptEntry is an entry of a stream.
@@ -140,23 +142,41 @@ func (k *Kept) change(e *effect) error {
 
 func (k *Kept) changeFields(e *effect) error {
 	if k.Fields == nil {
-		k.Fields = map[string]string{}
+		k.Fields, k.Deadlines = map[string]string{}, map[string]string{}
 	}
 	field := either(e.Field, e.FieldHex)
 	switch e.Op {
 	case "hset", "sadd":
 		k.Kind = map[string]string{"hset": "hash", "sadd": "set"}[e.Op]
 		k.Fields[field] = either(e.Value, e.ValueHex)
+		k.expire(field, e.Expires)
 	case "hdel", "srem":
 		if _, there := k.Fields[field]; !there {
 			return fmt.Errorf("%q is not there", field)
 		}
 		delete(k.Fields, field)
-	case "hexpire": // deadlines of fields are not kept
+		k.expire(field, "")
+	case "hexpire":
+		k.expire(field, e.Expires)
 	default:
 		return fmt.Errorf("unknown")
 	}
 	return nil
+}
+
+// expire notes when a field expires, "" for never.
+func (k *Kept) expire(field, at string) {
+	if k.Deadlines[field] = at; at == "" {
+		delete(k.Deadlines, field)
+	}
+}
+
+// deadlines counts the fields that expire.
+func (r *Reader) deadlines() (n int) {
+	for _, k := range r.Keys {
+		n += len(k.Deadlines)
+	}
+	return n
 }
 
 func (k *Kept) changeMembers(e *effect) (err error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,12 +13,17 @@ import (
 	"time"
 )
 
-// TestReader has a reader who knows nothing but the log, and nothing of rows, places and headers, follow random commands of all groups.
-// It must end up with what the server holds: lists in their order, too.
+// TestReader has a reader who knows nothing but the log, and nothing of rows, places and headers, follow random commands of all groups,
+// and of newer servers. It must end up with what the server holds: lists in their order, too, and when each field of a hash expires.
+// So must one who has only read the changes as JSON.
 func TestReader(t *testing.T) {
 	n := startShiplog(t, "--appendfsync", "no", "--log-retention-seconds", "1000000", "--log-retention-bytes", "1000gb")
 	c := dial(t, n)
-	gen := newGenerator(t, seeded(t), shapeFiles(t)...)
+	newer, err := filepath.Glob("testdata/random/newer/*.shapes")
+	if err != nil || len(newer) == 0 {
+		t.Fatalf("no shapes of newer servers: %v", err)
+	}
+	gen := newGenerator(t, seeded(t), append(shapeFiles(t), newer...)...)
 	gen.leaveOut([]string{"RESET", "FLUSHALL", "FLUSHDB", "MULTI", "WATCH"})
 	commands := pick(20_000, 300_000)
 	for range commands / 100 {
@@ -37,6 +43,9 @@ func TestReader(t *testing.T) {
 	}
 	crowd(t, c)
 	held := heldBy(t, c)
+	follower := &changeFollower{t: t, token: "BEGIN", model: changeModel{}, seen: map[string]int{}}
+	follower.readJSON(c)
+	follower.model.compare(t, c)
 	if code, _, err := n.Stop(20 * time.Second); err != nil || code != 0 {
 		t.Fatalf("stop: exit code %d, %v", code, err)
 	}
@@ -63,7 +72,10 @@ func TestReader(t *testing.T) {
 	for _, k := range r.Keys {
 		kinds[k.Kind]++
 	}
-	t.Logf("%d effects, %d keys: %v", effects, len(r.Keys), kinds)
+	t.Logf("%d effects, %d changes, %d keys: %v, %d fields that expire", effects, follower.count, len(r.Keys), kinds, r.deadlines())
+	if r.deadlines() == 0 || follower.seen["hexpire"] == 0 {
+		t.Error("no field of a hash expires")
+	}
 	if len(kinds) != 6 {
 		t.Errorf("keys of the kinds %v only", kinds)
 	}
@@ -97,7 +109,9 @@ func (k *Kept) lines() (lines []string) {
 		return append(lines, k.List...)
 	case "hash", "set":
 		for _, field := range slices.Sorted(maps.Keys(k.Fields)) {
-			lines = append(lines, field, k.Fields[field])
+			if lines = append(lines, field, k.Fields[field]); k.Kind == "hash" {
+				lines = append(lines, k.Deadlines[field])
+			}
 		}
 	case "zset":
 		for _, name := range k.Ordered() {
@@ -129,7 +143,7 @@ func heldBy(t *testing.T, c *Client) map[string][]string {
 	for _, key := range names(keys) {
 		kind, expires := do(t, c, "TYPE", key).Text, ""
 		if ms, _ := do(t, c, "PEXPIRETIME", key).Int(); ms > 0 {
-			expires = time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+			expires = moment(ms)
 		}
 		held[key] = append([]string{kind, expires}, heldUnder(t, c, kind, key)...)
 	}
@@ -145,7 +159,12 @@ func heldUnder(t *testing.T, c *Client, kind, key string) (lines []string) {
 	case "list":
 		return texts(do(t, c, "LRANGE", key, "0", "-1"))
 	case "hash":
-		return inOrder(texts(do(t, c, "HGETALL", key)), 2)
+		pairs := inOrder(texts(do(t, c, "HGETALL", key)), 2)
+		for i, at := range fieldsExpire(t, c, key, pairs) {
+			if lines = append(lines, pairs[2*i], pairs[2*i+1], ""); at > 0 {
+				lines[len(lines)-1] = moment(at)
+			}
+		}
 	case "set":
 		for _, member := range inOrder(texts(do(t, c, "SMEMBERS", key)), 1) {
 			lines = append(lines, member, "")
@@ -175,6 +194,24 @@ func heldUnder(t *testing.T, c *Client, kind, key string) (lines []string) {
 	}
 	return lines
 }
+
+// fieldsExpire is when fields of a hash expire, given with their values, in Unix milliseconds; negative: never.
+func fieldsExpire(t *testing.T, c *Client, key string, pairs []string) (at []int64) {
+	t.Helper()
+	words := []string{"HPEXPIRETIME", key, "FIELDS", strconv.Itoa(len(pairs) / 2)}
+	for i := 0; i < len(pairs); i += 2 {
+		words = append(words, pairs[i])
+	}
+	for _, v := range do(t, c, words...).Elems {
+		ms, err := v.Int()
+		noError(t, err)
+		at = append(at, ms)
+	}
+	return at
+}
+
+// moment is a time as "log dump --json" shows it.
+func moment(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // inOrder orders words by the first of every so many.
 func inOrder(words []string, width int) []string {
