@@ -9,11 +9,31 @@ import (
 	"shiplog/node/changes"
 	"shiplog/node/commands"
 	"shiplog/node/reply"
+	"shiplog/wal"
 )
 
 // Group does what a verb of CHANGES GROUP says.
-func (f *feeds) Group(ctx context.Context, ask *commands.GroupAsk) (r reply.Reply) {
-	var err error
+func (f *feeds) Group(ctx context.Context, ask *commands.GroupAsk) (reply.Reply, bool) {
+	r, err := f.group(ctx, ask)
+	switch {
+	case err == nil:
+		return r, true
+	case errors.Is(err, wal.ErrUndecided):
+		return reply.Reply{}, false
+	case errors.Is(err, changes.ErrNoGroup):
+		return reply.Errorf("NOGROUP %v", err), true
+	case errors.Is(err, changes.ErrGroupExists):
+		return reply.Errorf("BUSYGROUP %v", err), true
+	case errors.Is(err, changes.ErrNotGiven):
+		return reply.Errorf("NOTGIVEN %v", err), true
+	case errors.Is(err, changes.ErrToken):
+		return reply.Errorf("ERR %v", err), true
+	default:
+		return reply.Errorf("TRYAGAIN the groups cannot be reached now, nothing was done: %v", err), true
+	}
+}
+
+func (f *feeds) group(ctx context.Context, ask *commands.GroupAsk) (r reply.Reply, err error) {
 	switch ask.Verb {
 	case "create":
 		r, err = f.createGroup(ctx, ask)
@@ -32,20 +52,7 @@ func (f *feeds) Group(ctx context.Context, ask *commands.GroupAsk) (r reply.Repl
 		names, err = f.groups.Names(ctx)
 		r = reply.Bulks(names...)
 	}
-	switch {
-	case err == nil:
-		return r
-	case errors.Is(err, changes.ErrNoGroup):
-		return reply.Errorf("NOGROUP %v", err)
-	case errors.Is(err, changes.ErrGroupExists):
-		return reply.Errorf("BUSYGROUP %v", err)
-	case errors.Is(err, changes.ErrNotGiven):
-		return reply.Errorf("NOTGIVEN %v", err)
-	case errors.Is(err, changes.ErrToken):
-		return reply.Errorf("ERR %v", err)
-	default:
-		return reply.Errorf("TRYAGAIN the groups cannot be reached now, it is not known whether it was done: %v", err)
-	}
+	return r, err
 }
 
 func (f *feeds) createGroup(ctx context.Context, ask *commands.GroupAsk) (reply.Reply, error) {

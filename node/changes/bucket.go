@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,40 +116,55 @@ func (b *Bucket) Load(ctx context.Context, key string) ([]byte, uint64, error) {
 
 // Update stores a value in the place of a revision.
 func (b *Bucket) Update(ctx context.Context, key string, value []byte, revision uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, bucketWithin)
-	defer cancel()
-	kv, err := b.open(ctx, true)
-	if err != nil {
+	once := func(ctx context.Context, kv natsjs.KeyValue) (err error) {
+		if revision == 0 {
+			_, err = kv.Create(ctx, key, value)
+		} else {
+			_, err = kv.Update(ctx, key, value, revision)
+		}
 		return err
 	}
-	if revision == 0 {
-		_, err = kv.Create(ctx, key, value)
-	} else {
-		_, err = kv.Update(ctx, key, value, revision)
-	}
-	var api *natsjs.APIError
-	if errors.Is(err, natsjs.ErrKeyExists) || errors.As(err, &api) &&
-		(api.ErrorCode == natsjs.JSErrCodeStreamWrongLastSequence || api.ErrorCode == natsjs.JSErrCodeStreamWrongLastSequenceConstant) {
-		return fmt.Errorf("%w: %s", ErrConflict, key)
-	}
-	if err != nil {
-		return fmt.Errorf("store %s: %w", key, err)
-	}
-	return nil
+	return b.decide(ctx, key, once, func(now []byte, at uint64) bool { return at > revision && bytes.Equal(now, value) })
 }
 
-// Delete removes a key.
-func (b *Bucket) Delete(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, bucketWithin)
-	defer cancel()
-	kv, err := b.open(ctx, false)
-	if err != nil || kv == nil {
-		return err
+// Delete removes the value of a key that has a revision.
+func (b *Bucket) Delete(ctx context.Context, key string, revision uint64) error {
+	once := func(ctx context.Context, kv natsjs.KeyValue) error {
+		return kv.Purge(ctx, key, natsjs.LastRevision(revision))
 	}
-	if err := kv.Purge(ctx, key); err != nil {
-		return fmt.Errorf("delete %s: %w", key, err)
+	return b.decide(ctx, key, once, func(_ []byte, at uint64) bool { return at == 0 })
+}
+
+// decide changes what a key has. ours tells whether what it has afterwards, revision 0 for nothing, is that change.
+func (b *Bucket) decide(ctx context.Context, key string, once func(context.Context, natsjs.KeyValue) error, ours func(value []byte, revision uint64) bool) error {
+	return decide(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, bucketWithin)
+		defer cancel()
+		kv, err := b.open(ctx, true)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errRefused, err)
+		}
+		return outcome(key, once(ctx, kv))
+	}, func(ctx context.Context) (bool, error) {
+		value, revision, err := b.Load(ctx, key)
+		return err == nil && ours(value, revision), err
+	})
+}
+
+// outcome tells what an answer of JetStream's says of a change.
+func outcome(key string, err error) error {
+	var api *natsjs.APIError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, natsjs.ErrKeyExists), errors.As(err, &api) &&
+		(api.ErrorCode == natsjs.JSErrCodeStreamWrongLastSequence || api.ErrorCode == natsjs.JSErrCodeStreamWrongLastSequenceConstant):
+		return fmt.Errorf("%w: %s", ErrConflict, key)
+	case api != nil:
+		return fmt.Errorf("%w: change %s: %w", errRefused, key, err)
+	default:
+		return fmt.Errorf("change %s: %w", key, err)
 	}
-	return nil
 }
 
 // Keys returns all keys.

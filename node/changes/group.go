@@ -8,6 +8,7 @@ import (
 // Group is what is agreed of a group of consumers when it is made. It never changes.
 type Group struct {
 	V       int      `json:"v"`
+	ID      string   `json:"id,omitempty"` // drawn when it is made: who does not know whether it was can tell
 	All     bool     `json:"all"`
 	Parts   []int    `json:"partitions"`
 	Globs   [][]byte `json:"globs,omitempty"`
@@ -15,6 +16,8 @@ type Group struct {
 	Ops     []string `json:"ops,omitempty"`
 	Format  string   `json:"format"`
 	LeaseMS int64    `json:"lease_ms"`
+
+	revision uint64 // in the Store
 }
 
 // groupVersion is the version of Group and Progress as they are stored.

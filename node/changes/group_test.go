@@ -36,7 +36,10 @@ func (m *memoryStore) Update(_ context.Context, key string, value []byte, revisi
 	return nil
 }
 
-func (m *memoryStore) Delete(_ context.Context, key string) error {
+func (m *memoryStore) Delete(_ context.Context, key string, revision uint64) error {
+	if m.revisions[key] != revision {
+		return ErrConflict
+	}
 	delete(m.values, key)
 	delete(m.revisions, key)
 	return nil

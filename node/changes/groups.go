@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -10,14 +11,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"shiplog/wal"
 )
 
-// Store keeps small values under names, of which every node sees the same. Update stores a value in the place of a revision, 0 for none, and
-// fails with ErrConflict when it is not the newest. Errors other than that leave open whether it is stored.
+// Store keeps small values under names, of which every node sees the same. Update stores a value in the place of a revision, 0 for none, Delete
+// removes the one of a revision; they fail with ErrConflict when that is not the newest. They go on until it is known whether it is done: wal.ErrUndecided
+// says that ctx has ended before, any other error that it is not done.
 type Store interface {
 	Load(ctx context.Context, key string) (value []byte, revision uint64, err error) // revision 0: there is none
 	Update(ctx context.Context, key string, value []byte, revision uint64) error
-	Delete(ctx context.Context, key string) error
+	Delete(ctx context.Context, key string, revision uint64) error
 	Keys(ctx context.Context) ([]string, error)
 }
 
@@ -61,6 +65,7 @@ func (g *Groups) Create(ctx context.Context, name string, group Group, from Toke
 			return err
 		}
 	}
+	group.ID = rand.Text()
 	value, err := json.Marshal(group)
 	if err != nil {
 		return err
@@ -96,6 +101,7 @@ func (g *Groups) Find(ctx context.Context, name string) (group Group, err error)
 	if err := json.Unmarshal(value, &group); err != nil || group.V != groupVersion {
 		return group, fmt.Errorf("group '%.128s' is stored in a way that this version does not know", name)
 	}
+	group.revision = revision
 	return group, nil
 }
 
@@ -148,7 +154,7 @@ func (g *Groups) Read(ctx context.Context, a Turn, read func(from Token) (to Tok
 		return false, to, nil
 	}
 	err = g.put(ctx, a.Group, a.Partition, next, revision)
-	if errors.Is(err, ErrConflict) { // somebody else has it
+	if errors.Is(err, ErrConflict) || errors.Is(err, wal.ErrUndecided) { // somebody else has it; or this consumer may, and gets it again
 		return false, to, nil
 	}
 	return some && err == nil, to, err
@@ -192,12 +198,15 @@ func (g *Groups) Delete(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := g.store.Delete(ctx, groupKey(name)); err != nil { // first: without it, the rest is nobody's
+	switch err := g.store.Delete(ctx, groupKey(name), group.revision); { // first: without it, the rest is nobody's
+	case errors.Is(err, ErrConflict): // it is never changed: somebody else has deleted it
+		return false, nil
+	case err != nil:
 		return false, err
 	}
-	for _, partition := range group.Parts {
-		if err := g.store.Delete(ctx, progressKey(name, partition)); err != nil {
-			return true, err
+	for _, partition := range group.Parts { // what is left behind is in nobody's way
+		if _, revision, err := g.Progress(ctx, name, partition); err == nil {
+			_ = g.store.Delete(ctx, progressKey(name, partition), revision)
 		}
 	}
 	return true, nil

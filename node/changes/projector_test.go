@@ -88,9 +88,9 @@ func (m *memory) Update(_ context.Context, _ string, value []byte, revision uint
 	return nil
 }
 
-func (m *memory) Delete(context.Context, string) error   { return nil }
-func (m *memory) Keys(context.Context) ([]string, error) { return nil, nil }
-func takesAll() *Filter                                  { return &everything }
+func (m *memory) Delete(context.Context, string, uint64) error { return nil }
+func (m *memory) Keys(context.Context) ([]string, error)       { return nil, nil }
+func takesAll() *Filter                                        { return &everything }
 func (m *memory) config(f *Feeds, o Outlet) (c ProjectorConfig) {
 	return ProjectorConfig{Feeds: f, Outlet: o, Store: m, Filter: takesAll, Pause: time.Millisecond}
 }

@@ -27,8 +27,9 @@ type ChangeFeeds interface {
 	Subscribe(ctx context.Context, s Subscriber, ask *ChangeAsk) (r reply.Reply, begin func())
 	// Unsubscribe ends one subscription of a session, or all with id 0, and tells how many there were. It does not block.
 	Unsubscribe(session uint64, id int64) int
-	// Group does what a verb of CHANGES GROUP says.
-	Group(ctx context.Context, ask *GroupAsk) reply.Reply
+	// Group does what a verb of CHANGES GROUP says. decided is false when ctx ended before it was known whether it is done: nothing may be
+	// answered then.
+	Group(ctx context.Context, ask *GroupAsk) (r reply.Reply, decided bool)
 }
 
 // Subscriber is a session that changes are pushed to. Its methods are safe from any goroutine and never block.

@@ -16,14 +16,49 @@ func changesGroup(s *Session, f ChangeFeeds, a Args) reply.Reply {
 		return *refusal
 	}
 	return s.Later(func(ctx context.Context) Result {
-		return Result{Reply: s.waitChanges(ctx, &ask.ChangeAsk, func(ctx context.Context) reply.Reply { return f.Group(ctx, ask) })}
+		decided := true
+		r := s.waitChanges(ctx, &ask.ChangeAsk, func(ctx context.Context) (r reply.Reply) {
+			r, decided = f.Group(ctx, ask)
+			return r
+		})
+		return Result{Reply: r, Close: !decided}
 	})
+}
+
+// groupSyntax is what stands behind CHANGES GROUP, by verb.
+var groupSyntax = [...]struct{ verb, words string }{
+	{"create", "group partition|ALL FROM token|BEGIN|END|TIME ms [LEASE ms] [MATCH pattern ...] [TYPES type,...] [OPS op,...] [FORMAT json|resp|binary]"},
+	{"read", "group consumer [COUNT count] [BLOCK ms] [PENDING]"},
+	{"ack", "group token"},
+	{"position", "group"},
+	{"delete", "group"},
+	{"list", ""},
+}
+
+// groupUsage says how a verb is used, or which verbs there are.
+func groupUsage(verb string) *reply.Reply {
+	var all []string
+	for _, s := range groupSyntax {
+		all = append(all, strings.ToUpper(s.verb))
+		if s.verb == verb {
+			return refuse(reply.Errorf("ERR syntax error, use: CHANGES GROUP %s", strings.TrimSpace(strings.ToUpper(verb)+" "+s.words)))
+		}
+	}
+	return refuse(reply.Errorf("ERR unknown verb '%.40s', use: CHANGES GROUP %s", verb, strings.Join(all, "|")))
+}
+
+// usageOf makes a syntax error one that says how a verb is used.
+func usageOf(verb string, refusal *reply.Reply) *reply.Reply {
+	if refusal != nil && refusal.Text == reply.Syntax().Text {
+		return groupUsage(verb)
+	}
+	return refusal
 }
 
 // parseGroupAsk reads a verb and what belongs to it.
 func parseGroupAsk(a Args) (*GroupAsk, *reply.Reply) {
 	ask := &GroupAsk{Verb: strings.ToLower(string(a[2])), ChangeAsk: *newChangeAsk()}
-	wrong := refuse(reply.Errorf("ERR wrong number of arguments or unknown verb for 'changes|group' command"))
+	wrong := groupUsage(ask.Verb)
 	rest := a[3:]
 	if ask.Verb == "list" && len(rest) == 0 {
 		return ask, nil
@@ -40,13 +75,13 @@ func parseGroupAsk(a Args) (*GroupAsk, *reply.Reply) {
 		if len(rest) < 3 {
 			return nil, wrong
 		}
-		return ask, ask.create(rest)
+		return ask, usageOf(ask.Verb, ask.create(rest))
 	case "read":
 		if len(rest) == 0 {
 			return nil, wrong
 		}
 		ask.Consumer = string(rest[0])
-		return ask, ask.read(rest[1:])
+		return ask, usageOf(ask.Verb, ask.read(rest[1:]))
 	case "ack":
 		if len(rest) != 1 {
 			return nil, wrong
