@@ -18,8 +18,13 @@ type applying struct {
 	reader  wal.EffectReader
 	changes map[string]*change
 	order   []*change // the changes in the order in which their keys came first
+	newest  *change   // of the effect before: mostly the next one is on the same key
 	objects map[uint64]*objectChange
+	touched []*objectChange // those in objects
+	latest  *objectChange   // the one asked for last
+	spare   []*objectChange
 	free    []*change
+	keys    rowKeys
 	flush   bool
 	counts  counts
 }
@@ -129,10 +134,13 @@ func (a *applying) add(e *wal.Effect) error {
 // change returns the run's change of a key. If this is the first effect on it, there says whether Pebble has the key; when it
 // expires is not known then.
 func (a *applying) change(key []byte, id slot.ID, there bool) *change {
-	if c := a.changes[string(key)]; c != nil {
+	if a.newest != nil && a.newest.key == string(key) {
+		return a.newest
+	}
+	c := a.changes[string(key)]
+	if a.newest = c; c != nil {
 		return c
 	}
-	var c *change
 	if n := len(a.free); n > 0 {
 		c, a.free = a.free[n-1], a.free[:n-1]
 	} else {
@@ -141,6 +149,7 @@ func (a *applying) change(key []byte, id slot.ID, there bool) *change {
 	*c = change{key: string(key), cursor: cursorFor(id, key), exists: there, wasThere: there, blind: there}
 	a.changes[c.key] = c
 	a.order = append(a.order, c)
+	a.newest = c
 	return c
 }
 
@@ -273,8 +282,14 @@ func (a *applying) recycle() {
 		a.free = append(a.free, c)
 	}
 	clear(a.order)
-	a.order = a.order[:0]
+	a.order, a.newest = a.order[:0], nil
 	clear(a.changes)
+	for _, o := range a.touched {
+		o.recycle()
+		a.spare = append(a.spare, o)
+	}
+	clear(a.touched)
+	a.touched, a.latest = a.touched[:0], nil
 	clear(a.objects)
 }
 
@@ -283,12 +298,23 @@ func (a *applying) reset() {
 	const keep = 1 << 14
 	a.flush = false
 	if len(a.changes) > keep {
-		a.order, a.free = nil, nil
+		*a = applying{reader: a.reader}
 		a.init()
 		return
 	}
 	a.recycle()
 	if len(a.free) > keep {
 		a.free = a.free[:keep:keep]
+	}
+	a.spareSome()
+}
+
+// spareSome gives back changes of collections that are many, or large.
+func (a *applying) spareSome() {
+	const most, steps = 16, 1 << 13
+	a.spare = slices.DeleteFunc(a.spare, func(o *objectChange) bool { return cap(o.steps) > steps || cap(o.subs) > 64*steps })
+	if len(a.spare) > most {
+		clear(a.spare[most:])
+		a.spare = a.spare[:most]
 	}
 }

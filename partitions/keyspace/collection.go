@@ -88,7 +88,7 @@ func (t *Tx) overlay(h *head, e *wal.Effect) {
 	m := t.elements(h)
 	before := m.bytes
 	t.sink = overlay{t, h, m}
-	mutate(e, &t.sink)
+	mutate(e, &t.sink, &t.keys)
 	m.shed(t.store.applied.Load())
 	if m.whole && m.bytes > t.store.elementLimit() {
 		m.thin()
@@ -106,14 +106,14 @@ type overlay struct {
 }
 
 func (o *overlay) put(sub, value []byte, fresh bool) {
-	o.change(string(sub), element{value: clone(value)})
+	o.change(sub, element{value: clone(value)})
 	if fresh {
 		o.count(sub, 1)
 	}
 }
 
 func (o *overlay) drop(sub []byte) {
-	o.change(string(sub), element{gone: true})
+	o.change(sub, element{gone: true})
 	o.count(sub, -1)
 }
 
@@ -128,12 +128,12 @@ func (o *overlay) dropRange(from, to []byte) {
 	}
 }
 
-func (o *overlay) change(sub string, e element) {
+func (o *overlay) change(sub []byte, e element) {
 	e.record = o.t.store.open
-	prev, had := o.m.put(sub, e)
-	o.t.undo = append(o.t.undo, undo{isRow: true, head: o.h, elements: o.m, sub: sub, row: prev, had: had, whole: o.m.whole})
+	name, prev, had := o.m.put(sub, e)
+	o.t.undo = append(o.t.undo, undo{isRow: true, head: o.h, elements: o.m, sub: name, row: prev, had: had, whole: o.m.whole})
 	if (e.gone || !o.m.whole) && (!had || prev.record != e.record || prev.gone != e.gone) {
-		o.m.queue = append(o.m.queue, late{sub: sub, record: e.record})
+		o.m.queue = append(o.m.queue, late{sub: name, record: e.record})
 	}
 }
 
@@ -156,7 +156,7 @@ func (o *overlay) count(sub []byte, n int64) {
 func (t *Tx) undoRow(u *undo) {
 	m, before := u.elements, u.elements.bytes
 	if u.had {
-		m.put(u.sub, u.row)
+		m.put([]byte(u.sub), u.row)
 	} else {
 		m.forget(u.sub)
 		if m.whole && !u.whole {

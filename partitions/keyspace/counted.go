@@ -69,26 +69,37 @@ func (c *counted[T]) get(key []byte) (v T, ok bool) {
 
 // set inserts an entry, or replaces value and weight of the one that has the key, and returns the value that it had.
 func (c *counted[T]) set(key string, v T, weight int64) (prev T, had bool) {
+	k, had := c.find([]byte(key))
+	if had {
+		return c.replace(&k, v, weight), true
+	}
+	c.insert(&k, countedItem[T]{key, weight, v})
+	return prev, false
+}
+
+// replace gives the entry that a cursor stands at another value and weight, and returns the value that it had.
+func (c *counted[T]) replace(k *countedCursor[T], v T, weight int64) (prev T) {
+	item := &k.leaf.items[k.i]
+	if weight != item.weight {
+		c.weigh(k, weight-item.weight)
+	}
+	prev, item.value, item.weight = item.value, v, weight
+	return prev
+}
+
+// insert adds an entry at the cursor that find has returned because its key was not there. No cursor may be used after that.
+func (c *counted[T]) insert(k *countedCursor[T], item countedItem[T]) {
 	if c.root == nil {
 		c.root = &countedNode[T]{heads: make([]uint64, 0, countedFirst), items: make([]countedItem[T], 0, countedFirst)}
-	}
-	var k countedCursor[T]
-	k.find(c, []byte(key))
-	if k.leaf.holds(k.i, []byte(key)) {
-		item := &k.leaf.items[k.i]
-		c.weigh(&k, weight-item.weight)
-		prev, item.value, item.weight = item.value, v, weight
-		return prev, true
+		k.leaf = c.root
 	}
 	c.size++
-	c.weigh(&k, weight)
-	item := countedItem[T]{key: key, weight: weight, value: v}
+	c.weigh(k, item.weight)
 	if len(k.leaf.items) < countedMost {
 		k.leaf.putItem(k.i, item)
-		return prev, false
+		return
 	}
-	c.adopt(&k, k.leaf.splitItems(k.i, item))
-	return prev, false
+	c.adopt(k, k.leaf.splitItems(k.i, item))
 }
 
 // delete removes the entry that has the key, if there is one.

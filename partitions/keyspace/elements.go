@@ -49,13 +49,19 @@ func weightOf(e element) int64 {
 	return 1
 }
 
-// put stores a row and returns what was in memory of it.
-func (m *elements) put(sub string, e element) (prev element, had bool) {
-	if prev, had = m.tree.set(sub, e, weightOf(e)); had {
-		m.bytes -= elementBytes(sub, prev.value)
+// put stores a row and returns its key and what was in memory of it.
+func (m *elements) put(sub []byte, e element) (name string, prev element, had bool) {
+	k, had := m.tree.find(sub)
+	if had {
+		name = k.key()
+		prev = m.tree.replace(&k, e, weightOf(e))
+		m.bytes += int64(len(e.value) - len(prev.value))
+		return name, prev, true
 	}
-	m.bytes += elementBytes(sub, e.value)
-	return prev, had
+	name = string(sub)
+	m.tree.insert(&k, countedItem[element]{name, weightOf(e), e})
+	m.bytes += elementBytes(name, e.value)
+	return name, prev, false
 }
 
 // forget takes a row out of memory.

@@ -207,8 +207,8 @@ func (t *Tx) copyHash(from *head, to []byte) {
 }
 
 // mutateHash says what an effect on a hash means for its rows. Nobody counts them, so whether a row is new does not matter.
-func mutateHash(e *wal.Effect, to rows) {
-	sub := appendMember(make([]byte, 0, 64), e.Field)
+func mutateHash(e *wal.Effect, to rows, k *rowKeys) {
+	sub := k.member(e.Field)
 	switch e.Op {
 	case wal.OpHSet:
 		to.put(sub, e.Value, false)

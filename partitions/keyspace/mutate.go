@@ -1,9 +1,13 @@
 package keyspace
 
-import "shiplog/wal"
+import (
+	"encoding/binary"
+
+	"shiplog/wal"
+)
 
 // rows are what effects on a collection change: those in memory, or those that go to Pebble. Nothing that they are given is
-// theirs. Sub is a row's key behind the object's number.
+// theirs, but a value, and the end of a range, stay as they are as long as the effect does. Sub is a row's key behind the object's number.
 type rows interface {
 	// put writes a row; fresh says that it was not there.
 	put(sub, value []byte, fresh bool)
@@ -13,16 +17,45 @@ type rows interface {
 	dropRange(from, to []byte)
 }
 
+// rowKeys is room for what mutate makes of one effect after another.
+type rowKeys struct {
+	sub, other []byte
+	numbers    []byte // handed out in pieces, which stay as they are
+}
+
+// number returns the 8 bytes of a number, big-endian.
+func (k *rowKeys) number(n uint64) []byte {
+	const piece = 4096
+	if cap(k.numbers)-len(k.numbers) < 8 {
+		k.numbers = make([]byte, 0, piece)
+	}
+	at := len(k.numbers)
+	k.numbers = binary.BigEndian.AppendUint64(k.numbers, n)
+	return k.numbers[at : at+8 : at+8]
+}
+
+// member returns the row key of a member. It is valid until the next one.
+func (k *rowKeys) member(name []byte) []byte {
+	k.sub = appendMember(k.sub[:0], name)
+	return k.sub
+}
+
+// rank returns the row key of a member by its score. It is valid until the next one.
+func (k *rowKeys) rank(score float64, name []byte) []byte {
+	k.other = appendRank(k.other[:0], score, name)
+	return k.other
+}
+
 // mutate makes of an effect on a collection what it means for the rows (FORMAT.md). It is the one place that knows, for what is
 // in memory and for what is in Pebble, so that both are the same (I1). It reads nothing (I7).
-func mutate(e *wal.Effect, to rows) {
+func mutate(e *wal.Effect, to rows, k *rowKeys) {
 	switch e.Op {
 	case wal.OpHSet, wal.OpHDel, wal.OpHExpire:
-		mutateHash(e, to)
+		mutateHash(e, to, k)
 	case wal.OpSAdd, wal.OpSRem:
-		mutateSet(e, to)
+		mutateSet(e, to, k)
 	case wal.OpZAdd, wal.OpZRem:
-		mutateZSet(e, to)
+		mutateZSet(e, to, k)
 	case wal.OpLPush, wal.OpRPush, wal.OpLPop, wal.OpRPop, wal.OpLSet, wal.OpLInsert, wal.OpLRem:
 		mutateList(e, to)
 	default:

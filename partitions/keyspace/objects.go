@@ -1,8 +1,11 @@
 package keyspace
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -12,29 +15,60 @@ import (
 
 // objectChange is what a run of effects makes of the rows of one collection.
 type objectChange struct {
-	fresh bool // Pebble has no rows of it
-	gone  bool // the collection is gone, and its number with it
-	steps []rowStep
-	known map[string]int // rows by their place in steps, as far as they may be changed there
-	due   objectDue
+	object uint64
+	fresh  bool // Pebble has no rows of it
+	gone   bool // the collection is gone, and its number with it
+	steps  []rowStep
+	subs   []byte     // the bytes of the steps' row keys
+	order  []rowOrder // of the steps, while they are written
+	due    objectDue
 }
 
-// rowStep writes a row, removes one, or removes those from sub on and before end.
+// rowStep writes a row, removes one, or removes those from sub on and before value.
 type rowStep struct {
-	sub   string
+	kind  stepKind
+	sub   []byte
 	value []byte
-	gone  bool
-	end   string
+}
+
+type stepKind uint8
+
+const (
+	stepSet stepKind = iota
+	stepDelete
+	stepDeleteRange
+)
+
+// rowOrder is a step by its row key and, where that is the same, by when it came.
+type rowOrder struct {
+	head uint64
+	step int
 }
 
 // object returns the run's change of an object.
 func (a *applying) object(object uint64) *objectChange {
+	if a.latest != nil && a.latest.object == object {
+		return a.latest
+	}
 	o := a.objects[object]
 	if o == nil {
-		o = new(objectChange)
+		if n := len(a.spare); n > 0 {
+			o, a.spare = a.spare[n-1], a.spare[:n-1]
+		} else {
+			o = new(objectChange)
+		}
+		o.object = object
 		a.objects[object] = o
+		a.touched = append(a.touched, o)
 	}
+	a.latest = o
 	return o
+}
+
+// recycle empties a change for the next run.
+func (o *objectChange) recycle() {
+	clear(o.steps)
+	*o = objectChange{steps: o.steps[:0], subs: o.subs[:0], order: o.order[:0]}
 }
 
 // addElement folds an effect on a collection into the run.
@@ -56,7 +90,7 @@ func (a *applying) addElement(c *change, e *wal.Effect) error {
 	}
 	o.due.follow(c, e)
 	a.counts.change(c.exists, c.value.ExpireAt != 0, +1)
-	mutate(e, o)
+	mutate(e, o, &a.keys)
 	return nil
 }
 
@@ -78,68 +112,101 @@ func (a *applying) rename(e *wal.Effect) error {
 	return nil
 }
 
-func (o *objectChange) add(s rowStep) {
-	if at, again := o.known[s.sub]; again {
-		o.steps[at] = s
-		return
-	}
-	if o.known == nil {
-		o.known = make(map[string]int)
-	}
-	o.known[s.sub] = len(o.steps)
-	o.steps = append(o.steps, s)
+func (o *objectChange) add(kind stepKind, sub, value []byte) {
+	at := len(o.subs)
+	o.subs = append(o.subs, sub...) // what was handed out before stays where it is, whether this moves or not
+	o.steps = append(o.steps, rowStep{kind, o.subs[at:len(o.subs):len(o.subs)], value})
 }
 
-func (o *objectChange) put(sub, value []byte, fresh bool) {
-	if !fresh {
-		o.add(rowStep{sub: string(sub), value: value})
-		return
-	}
-	if len(o.known) > 0 {
-		delete(o.known, string(sub)) // what is known comes before
-	}
-	o.steps = append(o.steps, rowStep{sub: string(sub), value: value})
-}
+func (o *objectChange) put(sub, value []byte, _ bool) { o.add(stepSet, sub, value) }
 
-func (o *objectChange) drop(sub []byte) { o.add(rowStep{sub: string(sub), gone: true}) }
+func (o *objectChange) drop(sub []byte) { o.add(stepDelete, sub, nil) }
 
-func (o *objectChange) dropRange(from, to []byte) {
-	o.steps = append(o.steps, rowStep{sub: string(from), end: string(to)})
-	o.known = nil // what follows must stay behind it
-}
+func (o *objectChange) dropRange(from, to []byte) { o.add(stepDeleteRange, from, to) }
 
 // dropAll forgets what the run made of the rows, since all of them go.
-func (o *objectChange) dropAll() { o.gone, o.steps, o.known = true, nil, nil }
+func (o *objectChange) dropAll() {
+	o.gone = true
+	clear(o.steps)
+	o.steps, o.subs = o.steps[:0], o.subs[:0]
+}
 
-// writeObjects puts the rows of all collections into the batch.
+// writeObjects puts the rows of all collections into the batch, in the order in which Pebble keeps them (writeRows).
 func (s *Store) writeObjects(b *pebble.Batch, a *applying) error {
-	for object, o := range a.objects {
+	slices.SortFunc(a.touched, func(x, y *objectChange) int { return cmp.Compare(x.object, y.object) })
+	for _, o := range a.touched {
 		if o.gone {
-			if err := s.removeObject(b, object, o.fresh); err != nil {
+			if err := s.removeObject(b, o.object, o.fresh); err != nil {
 				return err
 			}
-		} else if err := o.due.write(b, object); err != nil {
+		} else if err := o.due.write(b, o.object); err != nil {
 			return err
 		}
-		for i := range o.steps {
-			if err := o.steps[i].write(b, object); err != nil {
+		if err := o.write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write puts the steps into the batch. Those from one removal of a range to the next go in the order of their rows, and of several on
+// one row only the last.
+func (o *objectChange) write(b *pebble.Batch) error {
+	for from := 0; from < len(o.steps); {
+		to := from
+		for to < len(o.steps) && o.steps[to].kind != stepDeleteRange {
+			to++
+		}
+		if err := o.writeSorted(b, from, to); err != nil {
+			return err
+		}
+		if from = to; to < len(o.steps) {
+			if err := o.steps[to].write(b, o.object); err != nil {
 				return err
 			}
+			from++
+		}
+	}
+	return nil
+}
+
+// writeSorted puts the steps from one on and before another into the batch.
+func (o *objectChange) writeSorted(b *pebble.Batch, from, to int) error {
+	o.order = o.order[:0]
+	for i := from; i < to; i++ {
+		o.order = append(o.order, rowOrder{headOf(o.steps[i].sub), i})
+	}
+	slices.SortFunc(o.order, func(x, y rowOrder) int {
+		if x.head != y.head {
+			return cmp.Compare(x.head, y.head)
+		}
+		return cmp.Or(bytes.Compare(o.steps[x.step].sub, o.steps[y.step].sub), cmp.Compare(x.step, y.step))
+	})
+	for i, at := range o.order {
+		s := &o.steps[at.step]
+		if i+1 < len(o.order) && o.order[i+1].head == at.head && bytes.Equal(o.steps[o.order[i+1].step].sub, s.sub) {
+			continue
+		}
+		if err := s.write(b, o.object); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 func (s *rowStep) write(b *pebble.Batch, object uint64) error {
-	var buf, end [96]byte
-	key := appendElementKey(buf[:0], object, s.sub)
-	switch {
-	case s.end != "":
-		return b.DeleteRange(key, appendElementKey(end[:0], object, s.end), nil)
-	case s.gone:
-		return b.Delete(key, nil)
+	switch s.kind {
+	case stepDeleteRange:
+		return b.DeleteRange(appendElementKey(nil, object, s.sub), appendElementKey(nil, object, s.value), nil)
+	case stepDelete:
+		op := b.DeleteDeferred(elementPrefix + len(s.sub))
+		appendElementKey(op.Key[:0], object, s.sub)
+		return op.Finish()
 	default:
-		return b.Set(key, s.value, nil)
+		op := b.SetDeferred(elementPrefix+len(s.sub), len(s.value))
+		appendElementKey(op.Key[:0], object, s.sub)
+		copy(op.Value, s.value)
+		return op.Finish()
 	}
 }
 

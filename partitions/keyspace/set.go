@@ -130,8 +130,8 @@ func (s *Set) remove(member []byte, flags byte) {
 }
 
 // mutateSet says what an effect on a set means for its rows.
-func mutateSet(e *wal.Effect, to rows) {
-	sub := appendMember(make([]byte, 0, 64), e.Field)
+func mutateSet(e *wal.Effect, to rows, k *rowKeys) {
+	sub := k.member(e.Field)
 	if e.Op == wal.OpSAdd {
 		to.put(sub, nil, true)
 	} else {

@@ -25,6 +25,7 @@ type Tx struct {
 	keyed   *head  // of key
 	key     []byte // of the collection that was changed last
 	sink    overlay
+	keys    rowKeys
 	topped  bool // pending, or an effect after it on the same collection, is to carry top
 	top     Value
 	origin  uint64 // who causes the unit: a session's id, 0 for the engine

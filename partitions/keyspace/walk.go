@@ -45,7 +45,7 @@ func (v *View) loadElements(h *head, m *elements) {
 	for ok := w.First(); ok && m.bytes <= limit; ok = w.Next() {
 		sub := w.Key()[elementPrefix:]
 		if _, known := m.tree.get(sub); !known {
-			m.put(string(sub), element{value: clone(w.Value())})
+			m.put(sub, element{value: clone(w.Value())})
 		}
 	}
 	v.closed(w)

@@ -213,18 +213,16 @@ func (t *Tx) copyZSet(from *head, to []byte) {
 }
 
 // mutateZSet says what an effect on a sorted set means for its rows: one by name, with the score, and one by score.
-func mutateZSet(e *wal.Effect, to rows) {
-	sub := appendMember(make([]byte, 0, 64), e.Field)
+func mutateZSet(e *wal.Effect, to rows, k *rowKeys) {
+	sub := k.member(e.Field)
 	if e.Op == wal.OpZRem {
 		to.drop(sub)
-		to.drop(appendRank(make([]byte, 0, 64), e.Score, e.Field))
+		to.drop(k.rank(e.Score, e.Field))
 		return
 	}
-	var score [scoreSize]byte
-	binary.BigEndian.PutUint64(score[:], math.Float64bits(e.Score))
-	to.put(sub, score[:], len(e.Prev) == 0)
+	to.put(sub, k.number(math.Float64bits(e.Score)), len(e.Prev) == 0)
 	if len(e.Prev) > 0 {
-		to.drop(appendRank(make([]byte, 0, 64), parseScore(e.Prev), e.Field))
+		to.drop(k.rank(parseScore(e.Prev), e.Field))
 	}
-	to.put(appendRank(make([]byte, 0, 64), e.Score, e.Field), minus(e.Score), true)
+	to.put(k.rank(e.Score, e.Field), minus(e.Score), true)
 }
