@@ -76,11 +76,16 @@ func (s *hotSet) add(key []byte, value Value, exists bool) *head {
 
 // write changes a head in the name of a record (0: as Pebble has it). m is what is in memory of a collection.
 func (s *hotSet) write(h *head, value Value, exists bool, m *elements, record uint64) {
-	if other := s.heads[h.key]; other != nil {
-		s.bytes -= other.size()
-		other.list.remove(other)
+	if h.list == &s.dirty || h.list == &s.clean { // then it is the one in heads
+		s.bytes -= h.size()
+		h.list.remove(h)
+	} else {
+		if other := s.heads[h.key]; other != nil {
+			s.bytes -= other.size()
+			other.list.remove(other)
+		}
+		s.heads[h.key] = h
 	}
-	s.heads[h.key] = h
 	h.value, h.exists, h.elements, h.record = value, exists, m, record
 	s.bytes += h.size()
 	if record > s.applied.Load() {

@@ -26,6 +26,7 @@ type Tx struct {
 	key     []byte // of the collection that was changed last
 	sink    overlay
 	keys    rowKeys
+	header  []byte
 	topped  bool // pending, or an effect after it on the same collection, is to carry top
 	top     Value
 	origin  uint64 // who causes the unit: a session's id, 0 for the engine
@@ -306,7 +307,8 @@ func (t *Tx) emit(e wal.Effect) {
 // the pending one need not.
 func (t *Tx) encode(next *wal.Effect) {
 	if t.topped && (next == nil || !next.Op.Collection() || next.Object != t.pending.Object || t.pending.Op == wal.OpXSetID) {
-		t.pending.Head = appendHeader(nil, &t.top)
+		t.header = appendHeader(t.header[:0], &t.top) // encoded at once
+		t.pending.Head = t.header
 		t.topped = false
 	}
 	*t.out = wal.AppendEffect(*t.out, &t.pending)
