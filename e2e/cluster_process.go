@@ -287,6 +287,14 @@ func (c *LocalCluster) Restart(m *LocalMember) error {
 	return nil
 }
 
+// Said returns what a node has said since it was started again, nothing if it was not.
+func (m *LocalMember) Said() string {
+	if m.again == nil {
+		return ""
+	}
+	return m.again.out.String()
+}
+
 // Check runs "shiplog cluster check" on the first node and returns what it finds wrong.
 func (c *LocalCluster) Check() error {
 	out, err := exec.Command(c.binary, "cluster", "check", c.Members[0].Addr).CombinedOutput()

@@ -6,11 +6,14 @@
 //
 // With "changes" as the first word, change feeds are measured: their delay, how fast a reader catches up, what a follower costs.
 //
+// With "seed" as the first word, it is measured how fast a copy that is gone is there again, and what writers notice of that and of hand-overs.
+//
 // With "cluster" as the first word, three nodes are measured beside a Redis Cluster of three primaries and three
 // replicas, with a load generator of our own, because redis-benchmark cannot WAIT.
 //
 //	go run ./e2e/bench [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-keys10m]
 //	go run ./e2e/bench changes [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-beside PROGRAM]
+//	go run ./e2e/bench seed [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-megabytes 1000] [-with DIRECTIVES]
 //	go run ./e2e/bench cluster [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-seconds 5] [-partitions 16] [-with DIRECTIVES] [-keep]
 package main
 
@@ -35,6 +38,7 @@ type options struct {
 	keys10m bool
 	feeds   bool // change feeds alone
 	beside  string
+	seed    bool // seeding and hand-overs alone
 	clusterOptions
 }
 
@@ -45,6 +49,7 @@ type clusterOptions struct {
 	partitions int
 	with       string
 	keep       bool
+	megabytes  int // that are seeded
 }
 
 // report is everything that was measured, as it is written as JSON.
@@ -73,6 +78,10 @@ func main() {
 		flag.IntVar(&o.partitions, "partitions", 16, "partitions of our cluster")
 		flag.StringVar(&o.with, "with", "", "more directives for our nodes, as in \"--commit-delay-us 2000\"")
 		flag.BoolVar(&o.keep, "keep", false, "at the end, let our cluster run until this is interrupted")
+	} else if o.seed = len(args) > 0 && args[0] == "seed"; o.seed {
+		args = args[1:]
+		flag.IntVar(&o.megabytes, "megabytes", 1000, "how large the copy is that is filled")
+		flag.StringVar(&o.with, "with", "", "more directives for the nodes")
 	} else if o.feeds = len(args) > 0 && args[0] == "changes"; o.feeds {
 		args = args[1:]
 		flag.StringVar(&o.beside, "beside", "", "another program, as an older one, whose followers' cost is measured in turn with ours")
@@ -108,6 +117,9 @@ func run(o options) error {
 	case o.feeds:
 		r.peer = "nobody: no"
 		r.Facts, err = b.changes()
+	case o.seed:
+		r.peer = "nobody: no"
+		r.Facts, err = b.seeds()
 	case o.clustered:
 		r.peer = "a Redis Cluster of 3 primaries and 3 replicas, WAIT 1 after every pipeline of writes, redis-server"
 		err = b.cluster(&r)
