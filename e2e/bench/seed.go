@@ -210,9 +210,6 @@ func (w *writing) slowest(from, to time.Time) (most float64) {
 	return most
 }
 
-// filledIn reads what a node says when it has filled a copy.
-var filledIn = regexp.MustCompile(`is filled, and follows the log.* partition=0 from=(\S+) .*fetched=(\d+) took=(\S+)`)
-
 // reseed takes a replica's copy away, log and state, while clients write, and measures until it is there again.
 func (b *bench) reseed(c *e2e.LocalCluster) ([]fact, error) {
 	primary, err := c.PrimaryOf(0)
@@ -262,7 +259,8 @@ func (b *bench) replace(c *e2e.LocalCluster, primary *e2e.LocalMember) (start, w
 
 // seedFacts are what was measured between two moments before the node was gone, and two when it was filled, about which it has said something.
 func seedFacts(w *writing, at [4]time.Time, text string) ([]fact, error) {
-	said := filledIn.FindStringSubmatch(text)
+	filled := regexp.MustCompile(`is filled, and follows the log.* partition=0 from=(\S+) .*fetched=(\d+) took=(\S+)`)
+	said := filled.FindStringSubmatch(text)
 	if said == nil {
 		return nil, fmt.Errorf("the copy was not filled: %s", text)
 	}

@@ -25,20 +25,18 @@ func changesGroup(s *Session, f ChangeFeeds, a Args) reply.Reply {
 	})
 }
 
-// groupSyntax is what stands behind CHANGES GROUP, by verb.
-var groupSyntax = [...]struct{ verb, words string }{
-	{"create", "group partition|ALL FROM token|BEGIN|END|TIME ms [LEASE ms] [MATCH pattern ...] [TYPES type,...] [OPS op,...] [FORMAT json|resp|binary]"},
-	{"read", "group consumer [COUNT count] [BLOCK ms] [PENDING]"},
-	{"ack", "group token"},
-	{"position", "group"},
-	{"delete", "group"},
-	{"list", ""},
-}
-
 // groupUsage says how a verb is used, or which verbs there are.
 func groupUsage(verb string) *reply.Reply {
+	syntax := [...]struct{ verb, words string }{
+		{"create", "group partition|ALL FROM token|BEGIN|END|TIME ms [LEASE ms] [MATCH pattern ...] [TYPES type,...] [OPS op,...] [FORMAT json|resp|binary]"},
+		{"read", "group consumer [COUNT count] [BLOCK ms] [PENDING]"},
+		{"ack", "group token"},
+		{"position", "group"},
+		{"delete", "group"},
+		{"list", ""},
+	}
 	var all []string
-	for _, s := range groupSyntax {
+	for _, s := range syntax {
 		all = append(all, strings.ToUpper(s.verb))
 		if s.verb == verb {
 			return refuse(reply.Errorf("ERR syntax error, use: CHANGES GROUP %s", strings.TrimSpace(strings.ToUpper(verb)+" "+s.words)))

@@ -289,7 +289,10 @@ func TestClusterOperators(t *testing.T) {
 			t.Errorf("%s: got %s", line, got)
 		}
 	}
-	if help := c.do("cluster help"); !strings.Contains(help, "+FAILOVER") || !strings.Contains(help, "+PARTITIONS") {
+}
+
+func TestClusterHelp(t *testing.T) {
+	if help := newClusterRig(t, 1).connect().do("cluster help"); !strings.Contains(help, "+FAILOVER") || !strings.Contains(help, "+PARTITIONS") {
 		t.Errorf("HELP says %s", help)
 	}
 }
