@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"shiplog/embedded"
+	"shiplog/node/cluster"
 	"shiplog/partitions/coordinator"
 	"shiplog/wal/jetstream"
 )
@@ -133,18 +134,28 @@ func (m *members) deleteState(number int) {
 }
 
 // relocate has the stream of a partition lie on the servers of nodes, one step at a time, and says where it lies.
-func (m *members) relocate(ctx context.Context, partition int, wanted []coordinator.Node) (servers []string, settled bool, err error) {
+func (m *members) relocate(ctx context.Context, r cluster.Relocation) (servers []string, settled bool, err error) {
 	nc, err := m.node.nats.Connect()
 	if err != nil {
 		return nil, false, err
 	}
 	defer nc.Close()
-	names := make([]string, len(wanted))
-	for i := range wanted {
-		names[i] = wanted[i].Server
+	var place jetstream.Place
+	if r.Look {
+		place, err = jetstream.Locate(ctx, nc, r.Partition)
+	} else {
+		place, err = jetstream.Relocate(ctx, nc, r.Partition, jetstream.Aim{Wanted: serversOf(r.Wanted), Dead: serversOf(r.Gone)})
 	}
-	place, err := jetstream.Relocate(ctx, nc, partition, names)
 	return place.Servers, place.Settled, err
+}
+
+// serversOf are the names of nodes' servers.
+func serversOf(nodes []coordinator.Node) []string {
+	names := make([]string, len(nodes))
+	for i := range nodes {
+		names[i] = nodes[i].Server
+	}
+	return names
 }
 
 // vacate has everything leave the server of a node that holds no partition.

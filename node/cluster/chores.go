@@ -46,7 +46,8 @@ func (r *reign) do(ctx context.Context, chore coordinator.Action) (coordinator.E
 		if !known || chore.Partition >= len(m.Partitions) || !slices.Equal(m.Partitions[chore.Partition].Wanted(), chore.Wanted) {
 			return nil, nil // of an older map
 		}
-		servers, settled, err := a.cfg.Relocate(ctx, chore.Partition, wanted)
+		gone, _ := nodesOf(m, m.Gone)
+		servers, settled, err := a.cfg.Relocate(ctx, Relocation{chore.Partition, wanted, gone, chore.Look})
 		if len(servers) == 0 {
 			return nil, err
 		}

@@ -68,9 +68,17 @@ func (t *turn) sweep() {
 	}
 	t.swept, t.sweeps = t.now, true
 	m := t.current
-	for _, id := range slices.Concat(m.Draining, m.Gone) {
-		if r := t.live(id); len(m.holds(id)) == 0 && (r == nil || r.Streams > 0) {
+	for _, id := range m.Draining {
+		if r := t.live(id); len(m.holds(id)) == 0 && r != nil && r.Streams > 0 {
 			t.act(Vacate{Node: id})
+		}
+	}
+	if clears := t.now-t.cleared >= clearEvery; clears {
+		t.cleared = t.now
+		for _, id := range m.Gone {
+			if len(m.holds(id)) == 0 {
+				t.act(Vacate{Node: id})
+			}
 		}
 	}
 	for i := range m.Former {
@@ -101,6 +109,11 @@ func (t *turn) settle() {
 // IsFormer tells whether a node was removed from the cluster.
 func (m *Map) IsFormer(id NodeID) bool {
 	return slices.ContainsFunc(m.Former, func(f Former) bool { return f.ID == id })
+}
+
+// isExpelled tells whether the server of a node that was removed has left the meta group.
+func (m *Map) isExpelled(id NodeID) bool {
+	return slices.ContainsFunc(m.Former, func(f Former) bool { return f.ID == id && f.Expelled })
 }
 
 // isDrained tells whether nothing lies on a node any more, and nothing is to.

@@ -28,6 +28,9 @@ func (t *turn) watch() {
 		}
 		if p := t.peerOf(part.Primary); p != nil && part.isLedBy(p.report.partition(i)) && p.heard >= w.led {
 			w.led, w.tries = p.heard, 0
+			if w.vain == part.Primary {
+				w.vain = ""
+			}
 			w.measure(p.report.partition(i), p.heard)
 		}
 	}
@@ -85,9 +88,15 @@ func (t *turn) failover() {
 			continue
 		}
 		t.note(fmt.Sprintf("partition %d: %s is to lead, because %s %s", i, heir, part.Primary, why))
+		if why == notPrimary {
+			t.watches[i].vain = part.Primary
+		}
 		t.name(i, heir, false)
 	}
 }
+
+// notPrimary is why somebody is replaced who was named, and lives, and does not lead.
+const notPrimary = "does not become primary"
 
 // unfit says why the primary of partition i should be another one, empty when it should not.
 func (t *turn) unfit(i int) string {
@@ -108,7 +117,7 @@ func (t *turn) unfit(i int) string {
 	case part.isLedBy(at) && at.Stuck > t.settings.StuckAfter:
 		return "has an append without an outcome"
 	case t.now-max(t.watches[i].led, t.began) >= t.patience(i):
-		return "does not become primary"
+		return notPrimary
 	}
 	return ""
 }

@@ -8,10 +8,11 @@ import (
 
 // Limits of moving copies.
 const (
-	maxMoves      = 4               // copies on their way at once
-	maxMovesTo    = 2               // to one node
-	relocateEvery = time.Second     // between two attempts to have one stream moved
-	sweepEvery    = 5 * time.Second // between two attempts to have servers emptied or expelled
+	maxMoves      = 4                // copies on their way at once
+	maxMovesTo    = 2                // to one node
+	relocateEvery = time.Second      // between two attempts to have one stream moved
+	sweepEvery    = time.Second      // between two attempts to have servers emptied or expelled
+	clearEvery    = 10 * time.Second // the same, of servers that are gone, and do not say what they still have
 )
 
 // move brings the moves that are under way further, and begins others.
@@ -39,15 +40,16 @@ func (t *turn) shift(i int) {
 	case !t.mayHold(to):
 		t.divert(i)
 	case !t.isReady(to, i):
-	case part.Primary == from:
+	case part.Primary == from && part.isLedBy(t.holding(from, i)):
 		t.handAway(i, from)
 	case !part.isLedBy(t.holding(part.Primary, i)):
 	case t.isRelocated(i) && t.isWhole(to, i):
 		t.finish(i)
 	case !t.isSafe(i):
 		t.wrong(fmt.Sprintf("partition %d: its log waits to be moved from %s to %s until most of its copies are up to date", i, from, to))
+		t.relocate(i, true) // it may have moved
 	default:
-		t.relocate(i)
+		t.relocate(i, false)
 	}
 }
 
@@ -109,14 +111,14 @@ func (t *turn) isRelocated(i int) bool {
 	return true
 }
 
-// relocate asks for the stream of partition i to be moved.
-func (t *turn) relocate(i int) {
+// relocate asks for the stream of partition i to be moved, or only looked for.
+func (t *turn) relocate(i int, look bool) {
 	w := &t.watches[i]
 	if w.relocates && t.now-w.relocated < relocateEvery {
 		return
 	}
 	w.relocated, w.relocates = t.now, true
-	t.act(Relocate{Partition: i, Wanted: t.next().Partitions[i].Wanted()})
+	t.act(Relocate{Partition: i, Wanted: t.next().Partitions[i].Wanted(), Look: look})
 }
 
 // handAway has another node lead partition i than not, which is to give up its copy: the one that leads the least.
@@ -128,7 +130,7 @@ func (t *turn) handAway(i int, not NodeID) {
 	}
 	var heir NodeID
 	for _, id := range m.Partitions[i].Holders {
-		if id != not && t.mayHold(id) && t.isReady(id, i) && t.whyNotLead(id, i) == "" && (heir == "" || led[id] < led[heir]) {
+		if id != not && id != t.watches[i].vain && t.mayHold(id) && t.isReady(id, i) && t.whyNotLead(id, i) == "" && (heir == "" || led[id] < led[heir]) {
 			heir = id
 		}
 	}

@@ -105,6 +105,9 @@ func (a Steer) String() string { return fmt.Sprintf("steer partition %d to %s", 
 
 // String is one line.
 func (a Relocate) String() string {
+	if a.Look {
+		return fmt.Sprintf("locate partition %d, is it on %s", a.Partition, join(a.Wanted))
+	}
 	return fmt.Sprintf("relocate partition %d to %s", a.Partition, join(a.Wanted))
 }
 

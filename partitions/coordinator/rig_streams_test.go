@@ -21,7 +21,7 @@ func (r *rig) relocate(by string, a Relocate) {
 	on := slices.Clone(r.lies(a.Partition))
 	missing := slices.IndexFunc(a.Wanted, func(id NodeID) bool { return !slices.Contains(on, id) })
 	extra := slices.IndexFunc(on, func(id NodeID) bool { return !slices.Contains(a.Wanted, id) })
-	if !r.heldStreams && missing >= 0 && extra >= 0 {
+	if !r.heldStreams && !a.Look && missing >= 0 && extra >= 0 {
 		on[extra] = a.Wanted[missing]
 		r.streams[a.Partition] = on
 	}

@@ -11,7 +11,11 @@ func (s *sim) fault() {
 		return
 	}
 	n := s.victim()
-	switch s.IntN(10) {
+	kinds := 12
+	if s.bug != noBug {
+		kinds = 10
+	}
+	switch s.IntN(kinds) {
 	case 0, 1:
 		n.pause(s.between(20*time.Millisecond, 2*time.Second))
 	case 2:
@@ -22,6 +26,8 @@ func (s *sim) fault() {
 		s.newShell(n)
 	case 7, 8:
 		s.wish("")
+	case 10, 11:
+		s.member()
 	case 9:
 		n.pause(s.between(200*time.Millisecond, 1500*time.Millisecond))
 		s.anyNode().cut(s.IntN(3), s.between(100*time.Millisecond, 2*time.Second))
@@ -54,6 +60,7 @@ func (s *sim) heal() {
 	case kind == 0:
 		lost.resume()
 		lost.lost, lost.noIn, lost.noOut = true, true, false
+		s.deaf = true
 		if lost.down {
 			lost.start()
 		}

@@ -40,7 +40,8 @@ type simLog struct {
 	place   map[int64]int  // where a value stands among the values of its key; 0: it is not in the log
 	values  [simKeys][]int64
 	newest  [simKeys]int // the place of the newest value that a client knows of
-	served  int          // requests answered since the faults ended
+	stream  simStream
+	served  int // requests answered since the faults ended
 }
 
 func newSimLog(s *sim, p int) *simLog {

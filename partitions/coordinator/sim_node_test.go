@@ -45,6 +45,7 @@ type simSeat struct {
 	flight *simFlight
 	writes []simRequest // wait for the append in flight
 	reads  []simRequest // wait for an append, for the lease or the write it brings
+	filled bool         // it has come to the end of the log since it is held here
 	pulls  bool
 	waits  bool // for the end of the old lease
 }
@@ -74,7 +75,7 @@ func (n *simNode) start() {
 	n.say("%s starts", n.id)
 	for _, t := range n.seats {
 		old := *t
-		*t = simSeat{simNode: n, log: t.log, role: RoleReplica, heir: lease.NewHeir(n.clock())}
+		*t = simSeat{simNode: n, log: t.log, role: RoleReplica, heir: lease.NewHeir(n.clock()), filled: old.filled}
 		for durable := old.applied - n.IntN(old.applied+1)/4; t.applied < durable; {
 			t.apply(&t.log.records[t.applied])
 		}
@@ -92,6 +93,8 @@ func (n *simNode) beat() {
 	n.after(simBeat, n.beat)
 	if !n.noIn && n.stored != nil && n.IntN(8) > 0 && (n.known == nil || n.stored.Version > n.known.Version) {
 		n.known = n.stored
+		n.settleSeats()
+		n.wakeAll()
 	}
 	for _, t := range n.seats {
 		t.valid = t.held.Valid(t.clock())
@@ -110,16 +113,25 @@ func (n *simNode) beat() {
 }
 
 func (n *simNode) report() Report {
-	r := Report{Node: Node{ID: n.id}, Run: fmt.Sprint(n.life)}
+	r := Report{Node: Node{ID: n.id, Server: string(n.id)}, Run: fmt.Sprint(n.life)}
 	if n.known == nil {
 		return r
 	}
 	r.Map, r.Cluster = n.known.Version, n.known.Cluster
+	for _, l := range n.logs {
+		if slices.Contains(l.lies().on, n.id) {
+			r.Streams++
+		}
+	}
 	for p, t := range n.seats {
 		if !t.holds() {
 			continue
 		}
 		at := PartitionReport{Partition: p, Role: t.role, Term: t.term, Epoch: t.epoch, Applied: uint64(t.applied)}
+		if t.filled = t.filled || t.applied == len(t.log.records); !t.filled {
+			at.Role = RoleSeeding
+		}
+		at.LogBehind = !slices.Contains(t.log.lies().on, t.id)
 		if t.role == RolePrimary {
 			at.Tail = at.Applied
 			if t.flight != nil {
@@ -137,11 +149,16 @@ func (t *simSeat) holds() bool {
 
 // wake has the node look for the next record of the log soon.
 func (t *simSeat) wake() {
-	if t.pulls || t.down || t.applied >= len(t.log.records) {
+	if t.pulls || t.down || t.applied >= len(t.log.records) || t.known != nil && !t.holds() {
 		return
 	}
 	t.pulls = true
 	t.after(t.travel(), t.pull)
+}
+
+// wipe deletes what is here of a partition.
+func (t *simSeat) wipe() {
+	*t = simSeat{simNode: t.simNode, log: t.log, role: RoleReplica, heir: lease.NewHeir(t.clock()), pulls: t.pulls}
 }
 
 func (n *simNode) wakeAll() {
@@ -155,7 +172,7 @@ func (n *simNode) wakeAll() {
 func (t *simSeat) pull() {
 	t.pulls = false
 	appends := t.role == RolePrimary || t.role == RoleHanding && !t.handed
-	if t.noIn || t.applied >= len(t.log.records) || !t.chance.tails && appends {
+	if t.noIn || t.applied >= len(t.log.records) || t.known != nil && !t.holds() || !t.chance.tails && appends {
 		return
 	}
 	r := &t.log.records[t.applied]

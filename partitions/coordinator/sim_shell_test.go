@@ -78,6 +78,12 @@ func (sh *simShell) step(e Event) {
 		if sh.trace != nil {
 			sh.say("%s decides: %v", sh.node.id, a)
 		}
+		if relocate, ok := a.(Relocate); ok && !sh.node.noOut && !sh.isLost() {
+			sh.sim.after(sh.travel(), func() { sh.relocate(relocate) })
+		}
+		if expel, ok := a.(Expel); ok && !sh.node.noOut && !sh.isLost() {
+			sh.node.after(sh.travel(), func() { sh.step(Expelled{Now: sh.node.clock(), Server: expel.Server}) })
+		}
 		if store, ok := a.(Store); ok && !sh.node.noOut && !sh.isLost() {
 			sh.sim.after(sh.travel(), func() { sh.store(store.Map) })
 		}
@@ -91,6 +97,7 @@ func (sh *simShell) store(m *Map) {
 		version = sh.stored.Version
 	}
 	if m.Version == version+1 {
+		sh.judgeMap(sh.stored, m)
 		sh.stored = m
 	}
 	for _, other := range sh.shells {
@@ -105,9 +112,5 @@ func (s *sim) wish(to NodeID) {
 	if len(s.shells) == 0 {
 		return
 	}
-	sh := s.shells[s.IntN(len(s.shells))]
-	w := Wish{Verb: WishFailover, Partition: s.IntN(len(s.logs)), To: to}
-	s.ids++
-	id := s.ids
-	sh.node.after(s.travel(), func() { sh.step(Asked{Now: sh.node.clock(), ID: id, Wish: w}) })
+	s.ask(Wish{Verb: WishFailover, Partition: s.IntN(len(s.logs)), To: to})
 }

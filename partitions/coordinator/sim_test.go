@@ -122,9 +122,9 @@ func (total *simTotal) String() string {
 func (s *sim) String() string { return describeCounts(s.counts) }
 
 func describeCounts(c [countKinds]int) string {
-	return fmt.Sprintf("%d writes, %d reads, %d epochs, %d hand-overs, %d fenced, %d retries, %d pauses, %d crashes, %d cuts",
+	return fmt.Sprintf("%d writes, %d reads, %d epochs, %d hand-overs, %d fenced, %d retries, %d pauses, %d crashes, %d cuts, %d relocates, %d moves",
 		c[countWrites], c[countReads], c[countEpochs], c[countHandovers], c[countFenced], c[countAmbiguous],
-		c[countPauses], c[countCrashes], c[countCuts])
+		c[countPauses], c[countCrashes], c[countCuts], c[countRelocates], c[countMoves])
 }
 
 // simulate runs seeds 0 to n-1 on all processors until one fails.

@@ -27,6 +27,7 @@ type sim struct {
 	settings Settings
 	chance   chances
 	bug      seededBug
+	deaf     bool // a node stays that says that it lives, and hears nothing: what is to be there is never done
 	faulty   bool // until the faults stop
 	faults   []string
 	counts   [countKinds]int
@@ -62,6 +63,8 @@ const (
 	countPauses
 	countCrashes
 	countCuts
+	countRelocates
+	countMoves
 	countKinds
 )
 
@@ -81,6 +84,9 @@ func newSim(seed uint64, bug seededBug) *sim {
 	s.settings = Settings{
 		SilentAfter: 500 * time.Millisecond, StuckAfter: 2 * time.Second, Expect: 3 + s.IntN(3), Cluster: "c", Partitions: 1 + s.IntN(2), Copies: 3,
 		Balance: s.IntN(2) == 0, BalanceAfter: time.Second,
+	}
+	if bug == noBug { // the seeded bugs are not of moves, and are found sooner without them
+		s.settings.GoneAfter = s.between(time.Second, 20*time.Second)
 	}
 	s.chance = chances{lose: s.rare(0.15), double: s.rare(0.1), late: s.rare(0.2), stall: s.rare(0.3), nap: s.rare(0.03), tails: s.IntN(2) == 0}
 	s.chance.pace = 100 * time.Millisecond << s.IntN(6)
@@ -136,12 +142,20 @@ func (s *sim) run() []string {
 	for _, c := range s.clients {
 		c.stopped = true
 	}
-	for end := s.now + simHealTime; len(s.faults) == 0 && s.differs() != ""; s.next() {
+	for end := s.now + simHealTime; len(s.faults) == 0 && s.unrest() != ""; s.next() {
 		if s.now > end {
-			s.wrong("a minute after the last write: %s", s.differs())
+			s.wrong("a minute after the last write: %s", s.unrest())
 		}
 	}
 	return s.faults
+}
+
+// unrest is what is not yet as it must be in the end.
+func (s *sim) unrest() string {
+	if d := s.differs(); d != "" || s.deaf || s.bug != noBug {
+		return d
+	}
+	return s.misplaced()
 }
 
 // next lets the next event happen. A paused node does it when it wakes; a node that has crashed since then does not.

@@ -33,7 +33,7 @@ func (t *turn) start(p int, move Move) {
 func (t *turn) empty() {
 	for i := range t.current.Partitions {
 		part := &t.next().Partitions[i]
-		if part.Move != (Move{}) || part.Epoch == 0 {
+		if t.isMoving(i) || part.Epoch == 0 {
 			continue
 		}
 		from := slices.IndexFunc(part.Holders, func(id NodeID) bool { return !t.mayHold(id) })
@@ -53,6 +53,11 @@ func (t *turn) empty() {
 		}
 		t.start(i, Move{To: to, From: part.Holders[from]})
 	}
+}
+
+// isMoving tells whether a copy of partition i is on its way, or was until this turn: one move for a map.
+func (t *turn) isMoving(i int) bool {
+	return t.next().Partitions[i].Move != (Move{}) || t.current.Partitions[i].Move != (Move{})
 }
 
 // whole is how many copies of partition i are up to date, with all of the log.
@@ -124,7 +129,7 @@ func (t *turn) spare(from, to NodeID) int {
 	for i := range t.current.Partitions {
 		part := &t.next().Partitions[i]
 		switch {
-		case part.Move != (Move{}) || part.Epoch == 0 || part.Pinned && part.Primary == from:
+		case t.isMoving(i) || part.Epoch == 0 || part.Pinned && part.Primary == from:
 		case !slices.Contains(part.Holders, from) || slices.Contains(part.Holders, to):
 		case !part.isLedBy(t.holding(part.Primary, i)) || t.whole(i) < len(part.Holders):
 		case part.Primary != from:

@@ -39,7 +39,8 @@ type State struct {
 	absences []absence // nodes of current that are silent
 	expelled []string  // servers that have left the meta group, until the map says so
 	swept    time.Duration
-	sweeps   bool // swept holds a time
+	sweeps   bool          // swept holds a time
+	cleared  time.Duration // the same, of the servers of nodes that are gone
 	loads    loads
 
 	told []string // complaints that operators have been told and that still hold
@@ -68,6 +69,8 @@ type watch struct {
 	flow    flow
 	shifted time.Duration // when it was handed over for its load, the newest of shifts
 	shifts  int
+
+	vain NodeID // was named and did not become primary: copies are not led there
 
 	move      Move          // that the following is of
 	servers   []string      // where the stream was found last

@@ -87,10 +87,12 @@ type Steer struct {
 	To        NodeID
 }
 
-// Relocate asks for the stream of a partition to lie on the servers of the nodes Wanted: for one step towards that. Located follows.
+// Relocate asks for the stream of a partition to lie on the servers of the nodes Wanted: for one step towards that, or, with Look, only
+// where it lies. Located follows.
 type Relocate struct {
 	Partition int
 	Wanted    []NodeID
+	Look      bool
 }
 
 // Vacate asks for everything that still lies on a node's server to be led elsewhere. The node holds no partition.

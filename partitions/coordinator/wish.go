@@ -127,10 +127,11 @@ func (t *turn) tryFailoverAll(w *wish) (done bool, refusal string) {
 
 func (t *turn) tryForget(w *wish) (done bool, refusal string) {
 	if _, stored := t.current.find(w.Node); !stored {
-		if w.tried {
-			return true, ""
+		if !t.current.IsFormer(w.Node) {
+			return false, fmt.Sprintf("there is no node %s", w.Node)
 		}
-		return false, fmt.Sprintf("there is no node %s", w.Node)
+		// While its server counts in JetStream's group, the loss of others may cost the majority.
+		return t.current.isExpelled(w.Node), ""
 	}
 	held := t.next().holds(w.Node)
 	switch {

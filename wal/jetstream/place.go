@@ -32,26 +32,44 @@ type placing struct {
 	} `json:"desired"`
 }
 
+// Aim is where a stream is to lie: on the servers Wanted. Those that are Dead are not waited for: they are taken out at once, and whatever
+// lies there of the stream's consumers is given up.
+type Aim struct{ Wanted, Dead []string }
+
 // Relocate brings a partition's stream one step nearer to lying on the servers that are wanted, and says where it lies now. It compares
 // what is with what is wanted, so it may be called at any time, again, and by several; it does nothing while servers are missing
 // for which there is no other to leave, and never takes a server out without another one coming in. JetStream adds the new one, lets it
 // catch up, and only then takes the old one out; it goes on with that by itself. The servers that are wanted must have the stream's tags (Config.Tags),
 // and others, that are not in it, must not: the meta group's leader knows new tags after a second or so, and until then nothing happens.
-func Relocate(ctx context.Context, nc *nats.Conn, partition int, wanted []string) (Place, error) {
+func Relocate(ctx context.Context, nc *nats.Conn, partition int, aim Aim) (Place, error) {
 	at, err := placingOf(ctx, nc, partition)
 	if err != nil {
 		return Place{}, fmt.Errorf("where the log of partition %d lies: %w", partition, err)
 	}
 	place := at.place()
-	out, move := at.extra(wanted)
+	verb := "REMOVE"
+	out, move := at.dead(aim)
+	if !move {
+		verb = "EVACUATE"
+		out, move = at.extra(aim.Wanted)
+	}
 	if !move {
 		return place, nil
 	}
 	place.Settled = false
-	if err := evacuate(ctx, nc, partition, out); err != nil {
+	if err := exchange(ctx, nc, verb, partition, out); err != nil {
 		return place, fmt.Errorf("move the log of partition %d away from %s: %w", partition, out.Name, err)
 	}
 	return place, nil
+}
+
+// Locate says where a partition's stream lies, as Relocate does, and changes nothing.
+func Locate(ctx context.Context, nc *nats.Conn, partition int) (Place, error) {
+	at, err := placingOf(ctx, nc, partition)
+	if err != nil {
+		return Place{}, fmt.Errorf("where the log of partition %d lies: %w", partition, err)
+	}
+	return at.place(), nil
 }
 
 // placingOf asks the stream's leader.
@@ -99,8 +117,18 @@ func (p *placing) extra(wanted []string) (out peer, move bool) {
 	return peer{}, false
 }
 
-// evacuate asks the meta group's leader for another server than one that the stream lies on.
-func evacuate(ctx context.Context, nc *nats.Conn, partition int, out peer) error {
+// dead is a server that is dead, and to leave, on which the stream lies.
+func (p *placing) dead(aim Aim) (out peer, move bool) {
+	for _, q := range p.Replicas {
+		if slices.Contains(aim.Dead, q.Name) && !slices.Contains(aim.Wanted, q.Name) {
+			return q, true
+		}
+	}
+	return peer{}, false
+}
+
+// exchange asks the meta group's leader for another server than one that the stream lies on. It refuses while there is none.
+func exchange(ctx context.Context, nc *nats.Conn, verb string, partition int, out peer) error {
 	request, err := json.Marshal(map[string]string{"peer": out.Peer})
 	if err != nil {
 		return err
@@ -108,7 +136,7 @@ func evacuate(ctx context.Context, nc *nats.Conn, partition int, out peer) error
 	var got struct {
 		Error *natsjs.APIError `json:"error"`
 	}
-	if err := ask(ctx, nc, "$JS.API.STREAM.PEER.EVACUATE."+StreamName(partition), request, &got); err != nil {
+	if err := ask(ctx, nc, "$JS.API.STREAM.PEER."+verb+"."+StreamName(partition), request, &got); err != nil {
 		return err
 	}
 	if got.Error != nil {

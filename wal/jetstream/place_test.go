@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -24,7 +25,7 @@ func tagAll(t *testing.T, servers []*embedded.Server, on ...int) (names []string
 }
 
 // relocated asks again and again until the log lies where it shall.
-func relocated(t *testing.T, from *embedded.Server, wanted []string) {
+func relocated(t *testing.T, from *embedded.Server, wanted []string, dead ...string) {
 	t.Helper()
 	nc, err := from.Connect()
 	if err != nil {
@@ -33,7 +34,7 @@ func relocated(t *testing.T, from *embedded.Server, wanted []string) {
 	defer nc.Close()
 	var place Place
 	eventually(t, "the log on other servers", func() bool {
-		place, err = Relocate(t.Context(), nc, 0, wanted)
+		place, err = Relocate(t.Context(), nc, 0, Aim{Wanted: wanted, Dead: dead})
 		return err == nil && place.Settled && slices.Equal(place.Servers, wanted)
 	})
 }
@@ -61,6 +62,31 @@ func TestRelocate(t *testing.T) {
 		f.reaches(t, servers[i].Name(), last)
 	}
 	t.Logf("%d records", last)
+}
+
+// TestRelocateFromTheDead has a log leave a server that is dead, with a tail of its own there, as every copy has one.
+func TestRelocateFromTheDead(t *testing.T) {
+	servers := cluster(t, 4)
+	tagAll(t, servers, 0, 1, 2)
+	log := openOn(t, servers[1], func(c *Config) { c.Tags = []string{"p0"} })
+	leadBy(t, log, servers[0])
+	lost := openOn(t, servers[2], func(c *Config) { c.Existing = true })
+	follow(t, lost)
+	eventually(t, "a tail on the server that will die", func() bool { return slices.Equal(consumers(t, log), []string{"n2"}) })
+	if err := servers[2].Close(); err != nil {
+		t.Fatal(err)
+	}
+	for seq := wal.Seq(1); seq <= 10; seq++ {
+		if err := appended(t, log, seq, fmt.Sprint("message ", seq)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tagAll(t, servers[:2], 0, 1)
+	if err := servers[3].SetTags([]string{"p0"}); err != nil {
+		t.Fatal(err)
+	}
+	relocated(t, servers[0], []string{"n0", "n1", "n3"}, "n2")
+	follow(t, openOn(t, servers[3], func(c *Config) { c.Existing = true })).reaches(t, "n3", 10)
 }
 
 // TestTailComesHome follows a log on a server that has no copy of it and then gets one: the tail reads that one soon.
