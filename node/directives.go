@@ -150,7 +150,7 @@ var directives = []Directive{
 		codec: millis(0, func(c *Config) *time.Duration { return &c.Cluster.Times.Election })},
 	{Name: "replica-max-lag-ms", Default: "1000", Doc: "how far behind a replica may be and still serve READONLY clients",
 		codec: millis(0, func(c *Config) *time.Duration { return &c.Cluster.Times.ReplicaLag })},
-	{Name: "node-gone-after-seconds", Default: "600", Change: Fixed, Doc: "seconds of silence after which the log is not kept for a node any more: it is then filled from another node's snapshot when it is back",
+	{Name: "node-gone-after-seconds", Default: "600", Change: Fixed, Doc: "seconds of silence after which the copies of a node are rebuilt on others, if any can take them, and the log is not kept for it any more: it is then filled from another node's snapshot when it is back",
 		codec: interval(time.Second, math.MaxInt32, func(c *Config) *time.Duration { return &c.Cluster.Times.GoneAfter })},
 	{Name: "seed-rate", Default: "200mb", Change: Fixed, Doc: "bytes a second that this node gives to others that are filled from its snapshots; 0: no limit",
 		codec: memory(0, func(c *Config) *int64 { return &c.Cluster.SeedRate })},

@@ -221,6 +221,29 @@ func TestClusterBeforeItExists(t *testing.T) {
 	c.expect("cluster slots", "[]", "cluster partitions", "[]", "cluster failover partition 0", "-ERR There is no partition 0")
 }
 
+// TestClusterMembers checks what wishes become that change who is in the cluster.
+func TestClusterMembers(t *testing.T) {
+	r := newClusterRig(t, 1)
+	r.cluster.topology = spreadTopology()
+	c := r.connect()
+	for _, tt := range []struct{ line, want, asked string }{
+		{"cluster drain " + nodeC, "+OK", "drain " + nodeC + " false"},
+		{"cluster drain " + nodeC + " cancel", "+OK", "drain " + nodeC + " true"},
+		{"cluster drain " + nodeC + " x", "-ERR syntax error", ""},
+		{"cluster drain x", "-ERR Unknown node x", ""},
+		{"cluster replace " + nodeC, "+OK", "replace " + nodeC},
+		{"cluster replace x", "-ERR Unknown node x", ""},
+		{"cluster rebalance", "+OK", "rebalance false"},
+		{"cluster rebalance CANCEL", "+OK", "rebalance true"},
+		{"cluster rebalance now", "-ERR syntax error", ""},
+	} {
+		r.cluster.asked = nil
+		if got := c.do(tt.line); got != tt.want || strings.Join(r.cluster.asked, " ") != tt.asked {
+			t.Errorf("%s: got %s and %q, want %s and %q", tt.line, got, r.cluster.asked, tt.want, tt.asked)
+		}
+	}
+}
+
 // TestClusterOperators checks what an operator's wishes become.
 func TestClusterOperators(t *testing.T) {
 	r := newClusterRig(t, 1)
@@ -238,15 +261,6 @@ func TestClusterOperators(t *testing.T) {
 		{"cluster failover partition", "-ERR syntax error", ""},
 		{"cluster failover force partition 1 x", "-ERR unknown subcommand or wrong number of arguments for 'failover'. Try CLUSTER HELP.", ""},
 		{"cluster forget " + nodeC, "+OK", "forget " + nodeC},
-		{"cluster drain " + nodeC, "+OK", "drain " + nodeC + " false"},
-		{"cluster drain " + nodeC + " cancel", "+OK", "drain " + nodeC + " true"},
-		{"cluster drain " + nodeC + " x", "-ERR syntax error", ""},
-		{"cluster drain x", "-ERR Unknown node x", ""},
-		{"cluster replace " + nodeC, "+OK", "replace " + nodeC},
-		{"cluster replace x", "-ERR Unknown node x", ""},
-		{"cluster rebalance", "+OK", "rebalance false"},
-		{"cluster rebalance CANCEL", "+OK", "rebalance true"},
-		{"cluster rebalance now", "-ERR syntax error", ""},
 		{"cluster meet 10.0.0.1 7000", "+OK", "meet 10.0.0.1 7000 0"},
 		{"cluster meet host 7000 17000", "+OK", "meet host 7000 17000"},
 		{"cluster meet host 7000 65536", "-ERR Invalid node address specified: host:7000", ""},

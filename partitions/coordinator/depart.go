@@ -63,18 +63,18 @@ func (t *turn) isBack(id NodeID) {
 // sweep has servers emptied whose nodes hold nothing, and those expelled whose nodes were removed.
 func (t *turn) sweep() {
 	t.settle()
-	if t.sweeps && t.now-t.swept < sweepEvery {
+	if t.now-t.swept.live < sweepEvery {
 		return
 	}
-	t.swept, t.sweeps = t.now, true
+	t.swept.live = t.now
 	m := t.current
 	for _, id := range m.Draining {
 		if r := t.live(id); len(m.holds(id)) == 0 && r != nil && r.Streams > 0 {
 			t.act(Vacate{Node: id})
 		}
 	}
-	if clears := t.now-t.cleared >= clearEvery; clears {
-		t.cleared = t.now
+	if t.now-t.swept.gone >= clearEvery {
+		t.swept.gone = t.now
 		for _, id := range m.Gone {
 			if len(m.holds(id)) == 0 {
 				t.act(Vacate{Node: id})

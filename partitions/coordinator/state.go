@@ -38,13 +38,14 @@ type State struct {
 	calm     time.Duration
 	absences []absence // nodes of current that are silent
 	expelled []string  // servers that have left the meta group, until the map says so
-	swept    time.Duration
-	sweeps   bool          // swept holds a time
-	cleared  time.Duration // the same, of the servers of nodes that are gone
+	swept    sweeps
 	loads    loads
 
 	told []string // complaints that operators have been told and that still hold
 }
+
+// sweeps is when servers were last asked to be emptied or expelled: those of nodes that live, and of those that are gone.
+type sweeps struct{ live, gone time.Duration }
 
 // loads is what is remembered of all load together.
 type loads struct {
