@@ -87,8 +87,8 @@ func (t *Tx) keyOf(h *head) []byte {
 func (t *Tx) overlay(h *head, e *wal.Effect) {
 	m := t.elements(h)
 	before := m.bytes
-	t.sink = overlay{t, h, m}
-	mutate(e, &t.sink, &t.keys)
+	t.room.sink = overlay{t, h, m}
+	mutate(e, &t.room.sink, &t.room.keys)
 	m.shed(t.store.applied.Load())
 	if m.whole && m.bytes > t.store.elementLimit() {
 		m.thin()

@@ -24,13 +24,18 @@ type Tx struct {
 	created bool   // the next effect is the first on a collection that has just been made
 	keyed   *head  // of key
 	key     []byte // of the collection that was changed last
-	sink    overlay
-	keys    rowKeys
-	header  []byte
+	room    txRoom
 	topped  bool // pending, or an effect after it on the same collection, is to carry top
 	top     Value
 	origin  uint64 // who causes the unit: a session's id, 0 for the engine
 	hushed  bool   // what is written now is no news to those who watch, await or track the key
+}
+
+// txRoom is memory that a Tx uses for one effect after another.
+type txRoom struct {
+	sink   overlay
+	keys   rowKeys
+	header []byte
 }
 
 // undo is what a head was before the unit changed it; one of its rows; or a whole hot set, for a flush.
@@ -206,15 +211,15 @@ func (t *Tx) Size() int {
 	return len(*t.out) - t.start + len(t.pending.Key) + len(t.pending.Value)
 }
 
-// settle returns key's head if the key is there, after removing it if its time is over.
-func (t *Tx) settle(key []byte) (*head, bool) {
-	h := t.head(key)
+// settle returns key's head, nil if there is none in memory, and whether the key is there, after removing it if its time is over.
+func (t *Tx) settle(key []byte) (h *head, there bool) {
+	h = t.head(key)
 	if h == nil || !h.exists {
-		return nil, false
+		return h, false
 	}
 	if h.value.expired(t.now) {
 		t.drop(h, key, wal.CauseExpire, 0)
-		return nil, false
+		return h, false
 	}
 	return h, true
 }
@@ -231,7 +236,9 @@ func (t *Tx) set(key []byte, value Value, marks wal.Marks) {
 		prev = h.value.ExpireAt
 	} else {
 		marks |= wal.MarkCreated
-		h = t.slot(key)
+		if h == nil {
+			h = t.store.hot.add(key, Value{}, false)
+		}
 	}
 	if value.Raw {
 		marks |= wal.MarkRaw
@@ -307,8 +314,8 @@ func (t *Tx) emit(e wal.Effect) {
 // the pending one need not.
 func (t *Tx) encode(next *wal.Effect) {
 	if t.topped && (next == nil || !next.Op.Collection() || next.Object != t.pending.Object || t.pending.Op == wal.OpXSetID) {
-		t.header = appendHeader(t.header[:0], &t.top) // encoded at once
-		t.pending.Head = t.header
+		t.room.header = appendHeader(t.room.header[:0], &t.top) // encoded at once
+		t.pending.Head = t.room.header
 		t.topped = false
 	}
 	*t.out = wal.AppendEffect(*t.out, &t.pending)
@@ -328,7 +335,7 @@ func (t *Tx) release() {
 	clear(t.undo)
 	t.undo = t.undo[:0]
 	t.pending, t.top, t.topped, t.created = wal.Effect{}, Value{}, false, false
-	t.keyed, t.key, t.sink = nil, nil, overlay{}
+	t.keyed, t.key, t.room.sink = nil, nil, overlay{}
 }
 
 // Rollback undoes the whole unit, newest change first, and takes its effects out of the open record.
