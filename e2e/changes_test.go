@@ -172,7 +172,7 @@ func TestChangesRefused(t *testing.T) {
 		{"ERR FORMAT must", "READ 0 FROM END FORMAT xml"}, {"ERR timeout", "READ 0 FROM END BLOCK -1"}, {"ERR partition must", "READ x FROM END"},
 		{"ERR syntax error", "READ 0 FROM TIME"}, {"ERR value is not", "READ 0 FROM TIME x"}, {"ERR CHANGES SUBSCRIBE pushes", "SUBSCRIBE 0 FROM END"},
 		{"ERR invalid cursor", "SNAPSHOT 0 x"}, {"ERR the snapshot is gone", "SNAPSHOT 0 abc-1"}, {"ERR a snapshot is of one", "SNAPSHOT ALL 0"},
-		{"NOGROUP", "GROUP READ g c"}, {"NOGROUP", "GROUP ACK g " + old}, {"NOGROUP", "GROUP POSITION g"}, {"ERR wrong number", "GROUP BOGUS g"},
+		{"NOGROUP", "GROUP READ g c"}, {"NOGROUP", "GROUP ACK g " + old}, {"NOGROUP", "GROUP POSITION g"}, {"ERR unknown verb 'bogus', use: CHANGES GROUP CREATE|READ", "GROUP BOGUS g"},
 		{"ERR a snapshot has no", "SNAPSHOT 0 0 OPS set"}, {"ERR a snapshot is not in the log", "SNAPSHOT 0 0 FORMAT binary"},
 	} {
 		if v := said(t, c, strings.Fields("CHANGES "+test.words)...); !v.IsError() || !strings.HasPrefix(v.Text, test.want) {
