@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -191,8 +192,32 @@ func TestClusterTools(t *testing.T) {
 			t.Errorf("redis-benchmark --cluster %v: got %s", extra, out)
 		}
 	}
+	c.reshardIsTold(t)
 	if err := c.Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// reshardIsTold has redis-cli try to move single slots: it changes nothing, and is told what moves partitions.
+func (c *LocalCluster) reshardIsTold(t *testing.T) {
+	t.Helper()
+	var ids []string
+	for _, m := range c.Members[:2] {
+		conn, err := Dial(m.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := conn.Do("CLUSTER", "MYID")
+		conn.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, v.Text)
+	}
+	words := []string{"--cluster", "reshard", c.Members[0].Addr, "--cluster-from", ids[0], "--cluster-to", ids[1], "--cluster-slots", "3", "--cluster-yes"}
+	out, err := exec.Command("redis-cli", words...).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "goes with its partition") || !strings.Contains(string(out), "CLUSTER MIGRATESLOTS SLOTSRANGE") {
+		t.Errorf("redis-cli %s: %v: %s", strings.Join(words, " "), err, tail(string(out), 1000))
 	}
 }
 

@@ -117,7 +117,7 @@ func clusterReplicate(t *Topology, a Args) reply.Reply {
 	}
 	for i := range t.Ranges {
 		if r := &t.Ranges[i]; r.Primary == master && !slices.Contains(r.Replicas, self) {
-			return reply.Errorf("ERR This node holds no copy of slots %d-%d: copies are placed by the coordinator", r.First, r.Last)
+			return reply.Errorf("ERR This node holds no copy of slots %d-%d: copies are placed by the coordinator: CLUSTER REBALANCE spreads them, CLUSTER DRAIN empties a node", r.First, r.Last)
 		}
 	}
 	return reply.OK()
@@ -193,7 +193,7 @@ func (s *Session) migrate(c Cluster, t *Topology, jobs []*migration) reply.Reply
 			case r.Primary == target:
 				return reply.Errorf("ERR Node %s leads slots %d-%d already", job.target, r.First, r.Last)
 			case !slices.Contains(r.Replicas, target):
-				return reply.Errorf("ERR Node %s holds no copy of slots %d-%d: copies are placed by the coordinator", job.target, r.First, r.Last)
+				return reply.Errorf("ERR Node %s holds no copy of slots %d-%d: copies are placed by the coordinator: CLUSTER REBALANCE spreads them, CLUSTER DRAIN empties a node", job.target, r.First, r.Last)
 			}
 			job.slots = append(job.slots, spanOf([2]int{r.First, r.Last}))
 			job.source = cmp.Or(job.source, t.Nodes[r.Primary].ID)

@@ -20,7 +20,7 @@ func TestSlotsGoWithTheirPartition(t *testing.T) {
 		{"migrateslots slotsrange 0 4095 node " + nodeA + " slotsrange 8192 12287 node " + nodeB, "+OK", "hand over 0 " + nodeA + " hand over 2 " + nodeB},
 		{"migrateslots slotsrange 0 4094 node " + nodeA, "-ERR Slots go with their partition: ask for all of 0-4095", ""},
 		{"migrateslots slotsrange 0 4095 node " + nodeB, "-ERR Node " + nodeB + " leads slots 0-4095 already", ""},
-		{"migrateslots slotsrange 12288 16383 node " + nodeA, "-ERR Node " + nodeA + " holds no copy of slots 12288-16383: copies are placed by the coordinator", ""},
+		{"migrateslots slotsrange 12288 16383 node " + nodeA, "-ERR Node " + nodeA + " holds no copy of slots 12288-16383: copies are placed by the coordinator: CLUSTER REBALANCE spreads them, CLUSTER DRAIN empties a node", ""},
 		{"migrateslots slotsrange 0 4095 node " + nodeA + " slotsrange 0 1 node " + nodeB, "-ERR Slots go with their partition: ask for all of 0-4095", ""},
 		{"migrateslots slotsrange 0 4095 node x", "-ERR Unknown node x", ""},
 		{"migrateslots slotsrange 0 16384 node " + nodeA, "-ERR Invalid or out of range slot", ""},
@@ -55,7 +55,7 @@ func TestSlotsGoWithTheirPartition(t *testing.T) {
 		t.Errorf("a partition of one slot: asked for %q", got)
 	}
 	top.Ranges[2].Primary, top.Ranges[2].Replicas = 1, []int{0, 2}
-	c.expect("cluster replicate "+nodeB, "-ERR This node holds no copy of slots 8193-16383: copies are placed by the coordinator")
+	c.expect("cluster replicate "+nodeB, "-ERR This node holds no copy of slots 8193-16383: copies are placed by the coordinator: CLUSTER REBALANCE spreads them, CLUSTER DRAIN empties a node")
 	top.Ranges[3].Replicas = []int{0, 2}
 	c.expect("cluster replicate "+nodeB, "+OK")
 }
