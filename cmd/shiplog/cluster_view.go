@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -95,7 +96,13 @@ func (o *operator) view(addr string) (clusterView, error) {
 	}
 	v := clusterView{State: info["cluster_state"], Nodes: readNodes(nodes.text), Partitions: readPartitions(partitions)}
 	v.Spreading = info["cluster_rebalancing"] == "1"
+	names := make(map[string]string)
+	for word := range strings.SplitSeq(info["cluster_node_names"], ",") {
+		id, name, _ := strings.Cut(word, "=")
+		names[id] = name
+	}
 	for i := range v.Nodes {
+		v.Nodes[i].Name = names[v.Nodes[i].ID]
 		for _, duty := range []string{"draining", "drained", "gone"} {
 			if strings.Contains(info["cluster_"+duty+"_nodes"], v.Nodes[i].ID) {
 				v.Nodes[i].Duty = duty
@@ -118,7 +125,7 @@ func (v *clusterView) count() {
 			if n == nil {
 				continue
 			}
-			n.Name = c.Name
+			n.Name = cmp.Or(n.Name, c.Name)
 			if i == 0 && p.Primary != nil {
 				n.Leads++
 			} else {

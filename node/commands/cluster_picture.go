@@ -120,7 +120,21 @@ func clusterInfo(t *Topology, _ Args) reply.Reply {
 	if t.Rebalancing {
 		b.WriteString("cluster_rebalancing:1\r\n")
 	}
+	if names := t.names(); names != "" {
+		fmt.Fprintf(&b, "cluster_node_names:%s\r\n", names)
+	}
 	return reply.Verbatim(b.String())
+}
+
+// names lists the nodes that have names, as ID=NAME with commas between them. No other command names a node that holds no copy.
+func (t *Topology) names() string {
+	var all []string
+	for i := range t.Nodes {
+		if n := &t.Nodes[i]; n.Name != "" {
+			all = append(all, n.ID+"="+n.Name)
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // onDuty lists the nodes with a duty, with commas between them.

@@ -364,3 +364,13 @@ func TestRoles(t *testing.T) {
 	}
 	c.expect("role", "[master 100 []]")
 }
+
+// TestClusterInfoNames: a node that holds no copy has a name nowhere else.
+func TestClusterInfoNames(t *testing.T) {
+	r := newClusterRig(t, 1)
+	r.cluster.topology = spreadTopology()
+	r.cluster.topology.Nodes[1].Name, r.cluster.topology.Nodes[2].Name = "second", "third"
+	if got, want := r.connect().do("cluster info"), nodeB+"=second,"+nodeC+"=third\r\n"; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s in it", got, want)
+	}
+}
