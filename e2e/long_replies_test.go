@@ -74,11 +74,9 @@ func longReplies(t *testing.T, conns [2]*Client) {
 		{exact, []string{"XRANGE", "x", "(101", "9000-0"}}, {exact, []string{"XREVRANGE", "x", "9000", "500"}},
 		{unordered, []string{"SUNION", "s", "l-set"}}, {unordered, []string{"SDIFF", "s", "none"}}, {unordered, []string{"SINTER", "s", "s"}},
 		{unordered, []string{"SRANDMEMBER", "s", "9000000"}}, {shape, []string{"SRANDMEMBER", "s", "-9000"}},
-		{rule{name: "deep"}, []string{"HRANDFIELD", "h", "9000000", "WITHVALUES"}}, {shape, []string{"HRANDFIELD", "h", "-9000", "WITHVALUES"}},
-		{unordered, []string{"HRANDFIELD", "h", "9000000"}}, {shape, []string{"ZRANDMEMBER", "z", "9000"}},
-		{shape, []string{"ZRANDMEMBER", "z", "-9000", "WITHSCORES"}}, {exact, []string{"ZUNION", "2", "z", "same", "WITHSCORES"}},
-		{exact, []string{"ZDIFF", "1", "z"}}, {exact, []string{"SORT", "l", "ALPHA"}}, {exact, []string{"SORT", "l", "BY", "none", "LIMIT", "7", "9000"}},
-		{exact, []string{"SORT", "z", "BY", "none", "GET", "none_*", "GET", "#"}},
+		{rule{name: "deep"}, []string{"HRANDFIELD", "h", "9000000", "WITHVALUES"}}, {shape, []string{"HRANDFIELD", "h", "-4500"}},
+		{shape, []string{"ZRANDMEMBER", "z", "-4500", "WITHSCORES"}}, {exact, []string{"ZUNION", "2", "z", "same", "WITHSCORES"}},
+		{exact, []string{"SORT", "l", "ALPHA"}}, {exact, []string{"SORT", "z", "BY", "none", "LIMIT", "7", "4500", "GET", "none_*", "GET", "#"}},
 		{exact, []string{"LPOP", "l", "4500"}}, {shape, []string{"SPOP", "s", "4500"}}, {exact, []string{"ZPOPMAX", "z", "4500"}},
 	} {
 		for _, inside := range []bool{false, true} {
