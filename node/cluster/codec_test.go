@@ -54,6 +54,55 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// movingMap is a map with all that may be said of copies and nodes that come and go.
+func movingMap() *coordinator.Map {
+	m := mapOf(8, 4)
+	p := &m.Partitions[1]
+	p.Move = coordinator.Move{To: p.Holders[len(p.Holders)-1], From: p.Holders[0]}
+	m.Draining, m.Gone, m.Rebalance = []coordinator.NodeID{id(0), id(2)}, []coordinator.NodeID{id(3)}, true
+	m.Former = []coordinator.Former{{ID: id(8), Server: "n8"}, {ID: id(9), Server: "n9", Expelled: true}}
+	return m
+}
+
+func TestGoldenMoving(t *testing.T) {
+	m := movingMap()
+	data, err := EncodeMap(m)
+	if err != nil || string(data)+"\n" != string(golden(t, "v1-map-moving.json")) {
+		t.Errorf("a map is %s, %v", data, err)
+	}
+	if got, err := DecodeMap(golden(t, "v1-map-moving.json")); err != nil || !reflect.DeepEqual(got, m) {
+		t.Errorf("decoded: %v, %v", got, err)
+	}
+}
+
+// TestDecodeMovesRefuses holds what a map must not say of moves and of nodes that come and go.
+func TestDecodeMovesRefuses(t *testing.T) {
+	for name, change := range map[string]func(*coordinator.Map){
+		"a move to nobody":        func(m *coordinator.Map) { m.Partitions[1].Move.To = "" },
+		"a move to itself":        func(m *coordinator.Map) { m.Partitions[1].Move.To = m.Partitions[1].Move.From },
+		"a move from outside":     func(m *coordinator.Map) { m.Partitions[1].Move.From = id(9) },
+		"a stranger drains":       func(m *coordinator.Map) { m.Draining[1] = id(9) },
+		"one drains twice":        func(m *coordinator.Map) { m.Draining[1] = m.Draining[0] },
+		"a stranger is gone":      func(m *coordinator.Map) { m.Gone[0] = id(9) },
+		"a member is former":      func(m *coordinator.Map) { m.Former[0].ID = id(1) },
+		"a former one is nobody":  func(m *coordinator.Map) { m.Former[0].ID = "" },
+		"a former one has spaces": func(m *coordinator.Map) { m.Former[1].Server = "a b" },
+	} {
+		m := movingMap()
+		change(m)
+		data, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeMap(data); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v, want ErrMalformed", name, err)
+		}
+		if _, err := EncodeMap(m); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: stored with %v", name, err)
+		}
+	}
+}
+
 func TestDecodeReportRefuses(t *testing.T) {
 	for name, change := range map[string]func(*coordinator.Report){
 		"no identity":         func(r *coordinator.Report) { r.Node.ID = "" },
