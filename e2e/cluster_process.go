@@ -19,10 +19,11 @@ import (
 type LocalCluster struct {
 	Members []*LocalMember
 
-	binary string
-	cmd    *exec.Cmd
-	out    output
-	ended  chan struct{} // closed when the process has been waited for
+	binary   string
+	lastPort int // that a node which joined was given
+	cmd      *exec.Cmd
+	out      output
+	ended    chan struct{} // closed when the process has been waited for
 }
 
 // LocalMember is one node of a LocalCluster.

@@ -1,0 +1,108 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// checkedLoad is go-redis at work while nodes are killed: it counts, appends, and overwrites, and knows what must be there. go-redis sends a command again
+// whose connection broke, so one may be done twice: a counter may be ahead, a list may have an element twice. None may lack anything, and
+// no command may fail.
+type checkedLoad struct {
+	client *redis.ClusterClient
+	stop   context.CancelFunc
+	all    sync.WaitGroup
+	groups []*checkedGroup
+}
+
+// checkedGroup does one command at a time.
+type checkedGroup struct {
+	name    string
+	counted [7]int64 // the newest value of each counter
+	pushed  int
+	written [7]int // the newest value of each register
+	failed  error
+}
+
+func beginChecked(t *testing.T, name string, seeds []string) *checkedLoad {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	l := &checkedLoad{client: redis.NewClusterClient(&redis.ClusterOptions{Addrs: seeds}), stop: stop}
+	t.Cleanup(func() { stop(); l.all.Wait(); _ = l.client.Close() })
+	for i := range loadGroups {
+		g := &checkedGroup{name: fmt.Sprint(name, ":", i)}
+		l.groups = append(l.groups, g)
+		l.all.Go(func() {
+			for n := 0; ctx.Err() == nil && g.failed == nil; n++ {
+				g.failed = g.step(context.WithoutCancel(ctx), l.client, n%7, n)
+			}
+		})
+	}
+	return l
+}
+
+// step counts, appends, overwrites and reads, each of a key of its own.
+func (g *checkedGroup) step(ctx context.Context, client *redis.ClusterClient, key, n int) error {
+	got, err := client.Incr(ctx, fmt.Sprintf("%s:counter:%d", g.name, key)).Result()
+	if err != nil || got <= g.counted[key] {
+		return fmt.Errorf("INCR %s %d: %d after %d: %w", g.name, key, got, g.counted[key], err)
+	}
+	g.counted[key] = got
+	if err := client.RPush(ctx, fmt.Sprintf("%s:list:%d", g.name, key), n).Err(); err != nil {
+		return fmt.Errorf("RPUSH %s %d: %w", g.name, key, err)
+	}
+	g.pushed = n + 1
+	register := fmt.Sprintf("%s:register:%d", g.name, key)
+	if n >= 7 {
+		if got, err := client.Get(ctx, register).Int(); err != nil || got != g.written[key] {
+			return fmt.Errorf("GET %s: %d instead of %d: %w", register, got, g.written[key], err)
+		}
+	}
+	if err := client.Set(ctx, register, n, 0).Err(); err != nil {
+		return fmt.Errorf("SET %s: %w", register, err)
+	}
+	g.written[key] = n
+	return nil
+}
+
+// end ends the load, holds what is there to what was acknowledged, and returns how many steps were done.
+func (l *checkedLoad) end(t *testing.T) (steps int) {
+	t.Helper()
+	l.stop()
+	l.all.Wait()
+	for _, g := range l.groups {
+		if g.failed != nil {
+			t.Error(g.failed)
+		}
+		steps += g.pushed
+		for key := range g.counted {
+			if err := g.check(t.Context(), l.client, key); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	return steps
+}
+
+func (g *checkedGroup) check(ctx context.Context, client *redis.ClusterClient, key int) error {
+	counted, err := client.Get(ctx, fmt.Sprintf("%s:counter:%d", g.name, key)).Int64()
+	if err != nil && g.counted[key] > 0 || counted < g.counted[key] {
+		return fmt.Errorf("counter %s %d is %d, %d was acknowledged: %w", g.name, key, counted, g.counted[key], err)
+	}
+	list, err := client.LRange(ctx, fmt.Sprintf("%s:list:%d", g.name, key), 0, -1).Result()
+	if err != nil {
+		return err
+	}
+	list = slices.Compact(list)
+	for i, n := 0, key; n < g.pushed; i, n = i+1, n+7 {
+		if i >= len(list) || list[i] != fmt.Sprint(n) {
+			return fmt.Errorf("list %s %d lacks %d, which was acknowledged, or has it in another place: %d elements", g.name, key, n, len(list))
+		}
+	}
+	return nil
+}
