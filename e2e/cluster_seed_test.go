@@ -106,11 +106,11 @@ func firstOf(m *LocalMember, partition int) (int64, error) {
 }
 
 // filledLine is what a node says when it has filled a copy.
-var filledLine = regexp.MustCompile(`is filled, and follows the log.* partition=(\d+) from=(\S+) at=(\d+) bytes=(\d+) fetched=(\d+)`)
+var filledLine = regexp.MustCompile(`is filled, and follows the log.* partition=(\d+) from=(\S+) as=(\S+) at=(\d+) bytes=(\d+) fetched=(\d+)`)
 
 // filling is how a node has filled a copy.
 type filling struct {
-	from           string
+	from, as       string // and what that was for the partition when it was chosen
 	bytes, fetched int64
 }
 
@@ -119,9 +119,9 @@ func fillings(m *LocalMember) map[int]filling {
 	all := make(map[int]filling)
 	for _, found := range filledLine.FindAllStringSubmatch(m.again.out.String(), -1) {
 		number, _ := strconv.Atoi(found[1])
-		bytes, _ := strconv.ParseInt(found[4], 10, 64)
-		fetched, _ := strconv.ParseInt(found[5], 10, 64)
-		all[number] = filling{found[2], bytes, fetched}
+		bytes, _ := strconv.ParseInt(found[5], 10, 64)
+		fetched, _ := strconv.ParseInt(found[6], 10, 64)
+		all[number] = filling{found[2], found[3], bytes, fetched}
 	}
 	return all
 }
@@ -209,6 +209,9 @@ func (c *LocalCluster) seeds(t *testing.T, m *LocalMember, partitions int, take 
 	}
 	for number, f := range filled {
 		t.Logf("partition %d, led by %s before: %+v", number, before[number].Primary.Address, f)
+		if f.as != "replica" {
+			t.Errorf("partition %d was filled from %s, which was its %s, though there was a replica", number, f.from, f.as)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 const nearEnd = 1000
 
 // givers are the nodes that a copy of a partition can be filled from, the best first: replicas that are up to date, the node with the
-// least load first, and the primary only behind all of them. Ties go to the lowest identity.
+// least load first, and the primary only behind all of them, and not before the others had time to be heard. Ties go to the lowest identity.
 func givers(v cluster.View, number int, self coordinator.NodeID) []coordinator.Node {
 	type candidate struct {
 		report *coordinator.Report
@@ -31,7 +31,9 @@ func givers(v cluster.View, number int, self coordinator.NodeID) []coordinator.N
 		case coordinator.RoleReplica:
 			all = append(all, candidate{r, false})
 		case coordinator.RolePrimary, coordinator.RolePromoted, coordinator.RoleHanding:
-			all = append(all, candidate{r, true})
+			if v.Now-v.Began >= v.SilentAfter {
+				all = append(all, candidate{r, true})
+			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int { // reports come in the order of identities
@@ -52,6 +54,16 @@ func btoi(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// roleAt is what a node was last heard to do for a partition, empty when it has not said.
+func roleAt(v cluster.View, number int, id coordinator.NodeID) coordinator.Role {
+	if p := v.Peer(id); p != nil {
+		if at := partitionOf(&p.Report, number); at != nil {
+			return at.Role
+		}
+	}
+	return ""
 }
 
 // logEnd is the newest record of a partition that other nodes that are heard know.

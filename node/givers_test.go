@@ -123,3 +123,16 @@ func TestAttempts(t *testing.T) {
 	last.failed(a, 100, now.Add(stickFor))
 	next(both, stickFor, "b")
 }
+
+// TestGiversAwaitReplicas holds that a node that has just begun to listen does not take the primary for the only one who can give.
+func TestGiversAwaitReplicas(t *testing.T) {
+	v := viewOf(heard{id: "a", role: coordinator.RolePrimary, applied: 9})
+	v.Began = v.Now - v.SilentAfter + 1
+	if got := givers(v, 0, "z"); len(got) != 0 {
+		t.Errorf("%v give when the others may not have been heard yet", got)
+	}
+	v.Began--
+	if got := givers(v, 0, "z"); len(got) != 1 {
+		t.Errorf("%v give, want the primary: nobody else was heard", got)
+	}
+}

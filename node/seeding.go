@@ -95,6 +95,7 @@ type filling struct {
 	progress shipper.Progress
 	began    time.Time
 	from     atomic.Pointer[coordinator.Node]
+	as       coordinator.Role // what the source was when it was chosen; belongs to fill
 }
 
 // openState opens the copy's state. One that cannot come to the end of its log by itself is replaced first.
@@ -199,6 +200,7 @@ func (c *copyOf) fillFrom(ctx context.Context, s *shipper.Seeding, f *filling, s
 		return context.Cause(ctx)
 	}
 	f.from.Store(&source)
+	f.as = roleAt(c.members.agent.View(), c.number, source.ID)
 	s.From = c.members.filler.courier(source.Server)
 	_, err := s.Run(ctx)
 	return err
@@ -208,7 +210,7 @@ func (c *copyOf) fillFrom(ctx context.Context, s *shipper.Seeding, f *filling, s
 func (c *copyOf) filled(s *shipper.Seeding, f *filling, source coordinator.Node) {
 	took := time.Since(f.began)
 	fetched := f.progress.Fetched.Load()
-	c.members.node.log.Info("a partition's copy is filled, and follows the log", "partition", c.number, "from", source.Name, "at", f.progress.At.Load(),
+	c.members.node.log.Info("a partition's copy is filled, and follows the log", "partition", c.number, "from", source.Name, "as", f.as, "at", f.progress.At.Load(),
 		"bytes", f.progress.Total.Load(), "fetched", fetched, "took", took.Round(time.Millisecond),
 		"MB/s", int64(float64(fetched)/max(took.Seconds(), 0.001)/1e6))
 	f.from.Store(&source)
