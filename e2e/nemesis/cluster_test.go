@@ -178,12 +178,12 @@ func TestNemesis(t *testing.T) {
 			kinds = append(kinds, Kind(name))
 		}
 	}
-	survive(t, kinds, pick(75*time.Second, 10*time.Minute))
+	survive(t, kinds, pick(50*time.Second, 10*time.Minute))
 }
 
 // TestNemesisNetwork cuts nodes off from each other, in both directions and in one.
 func TestNemesisNetwork(t *testing.T) {
-	survive(t, NetworkKinds(), pick(20*time.Second, 5*time.Minute))
+	survive(t, NetworkKinds(), pick(15*time.Second, 5*time.Minute))
 }
 
 // TestNemesisPower cuts the power of one node and of all.
