@@ -97,7 +97,7 @@ func (o *operator) view(addr string) (clusterView, error) {
 	v := clusterView{State: info["cluster_state"], Nodes: readNodes(nodes.text), Partitions: readPartitions(partitions)}
 	v.Spreading = info["cluster_rebalancing"] == "1"
 	names := make(map[string]string)
-	for word := range strings.SplitSeq(info["cluster_node_names"], ",") {
+	for word := range strings.SplitSeq(info["cluster_idle_node_names"], ",") {
 		id, name, _ := strings.Cut(word, "=")
 		names[id] = name
 	}

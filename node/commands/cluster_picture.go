@@ -121,16 +121,23 @@ func clusterInfo(t *Topology, _ Args) reply.Reply {
 		b.WriteString("cluster_rebalancing:1\r\n")
 	}
 	if names := t.names(); names != "" {
-		fmt.Fprintf(&b, "cluster_node_names:%s\r\n", names)
+		fmt.Fprintf(&b, "cluster_idle_node_names:%s\r\n", names)
 	}
 	return reply.Verbatim(b.String())
 }
 
-// names lists the nodes that have names, as ID=NAME with commas between them. No other command names a node that holds no copy.
+// names lists those nodes with a name that hold no copy, as ID=NAME with commas between them. No other command says their names.
 func (t *Topology) names() string {
+	holds := make(map[int]bool)
+	for i := range t.Ranges {
+		holds[t.Ranges[i].Primary] = true
+		for _, n := range t.Ranges[i].Replicas {
+			holds[n] = true
+		}
+	}
 	var all []string
 	for i := range t.Nodes {
-		if n := &t.Nodes[i]; n.Name != "" {
+		if n := &t.Nodes[i]; n.Name != "" && !holds[i] {
 			all = append(all, n.ID+"="+n.Name)
 		}
 	}

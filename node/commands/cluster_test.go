@@ -369,8 +369,8 @@ func TestRoles(t *testing.T) {
 func TestClusterInfoNames(t *testing.T) {
 	r := newClusterRig(t, 1)
 	r.cluster.topology = spreadTopology()
-	r.cluster.topology.Nodes[1].Name, r.cluster.topology.Nodes[2].Name = "second", "third"
-	if got, want := r.connect().do("cluster info"), nodeB+"=second,"+nodeC+"=third\r\n"; !strings.Contains(got, want) {
+	r.cluster.topology.Nodes = append(r.cluster.topology.Nodes, TopologyNode{ID: "new", Name: "idle", Host: "10.0.0.9", Port: 1})
+	if got, want := r.connect().do("cluster info"), "cluster_idle_node_names:new=idle\r\n"; !strings.Contains(got, want) {
 		t.Errorf("got %s, want %s in it", got, want)
 	}
 }
