@@ -503,6 +503,35 @@ func TestClusterClosed(t *testing.T) {
 	}
 }
 
+// Servers that join count on more servers than there are, so that they never begin a cluster among themselves, until they are let in.
+func TestJoinersBeginNothing(t *testing.T) {
+	size := func(s *Server) uint32 {
+		state, err := os.ReadFile(filepath.Join(s.metaFolder(), "peers.idx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return binary.LittleEndian.Uint32(state)
+	}
+	lone := join(t, "lone", func(c *Config) { c.Cluster.Joins = true })
+	if got := size(lone); got != joinerCounts {
+		t.Errorf("it takes %d servers, want %d", got, joinerCounts)
+	}
+	servers := unite(t, 3)
+	united(t, servers)
+	for _, name := range []string{"n3", "n4"} {
+		servers = append(servers, join(t, name, func(c *Config) { c.Cluster.Joins, c.Cluster.Routes = true, addresses(servers[0]) }))
+	}
+	united(t, servers)
+	eventually(t, "all count five servers", func() bool {
+		for _, s := range servers {
+			if size(s) != 5 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // How many servers it takes to begin a cluster is counted again when more are named, so that no two parts of it can each begin one;
 // it is not when the server has been in a cluster.
 func TestBeginningIsCountedAgain(t *testing.T) {

@@ -75,7 +75,8 @@ func (n *Node) clusterConfig(known *coordinator.Map) *embedded.Cluster {
 	return &embedded.Cluster{
 		Host: c.Net.Bind[0].Host, Port: int(c.BusPort()),
 		Advertise: net.JoinHostPort(announced.Host, strconv.Itoa(int(announced.BusPort))),
-		Routes:    routes, Secret: c.Cluster.Secret, Election: c.Cluster.Times.Election,
+		Routes:    routes, Joins: known != nil || c.Cluster.Expect == 0 && len(c.Cluster.Join) > 0,
+		Secret: c.Cluster.Secret, Election: c.Cluster.Times.Election,
 	}
 }
 
