@@ -107,6 +107,7 @@ func product(t *testing.T, faulty time.Duration) Options {
 	o.Seed = fromEnvironment(t, "SHIPLOG_SEED", o.Seed)
 	seconds := fromEnvironment(t, "SHIPLOG_NEMESIS_SECONDS", uint64(faulty/time.Second))
 	o.Faulty = time.Duration(seconds) * time.Second
+	o.Quiet = pick(3*time.Second, o.Quiet)
 	o.Partitions, o.Password, o.Log, o.Lease = clusterPartitions, clusterPassword, t.Logf, clusterLease
 	t.Logf("replay with SHIPLOG_SEED=%d", o.Seed)
 	return o
@@ -178,7 +179,7 @@ func TestNemesis(t *testing.T) {
 			kinds = append(kinds, Kind(name))
 		}
 	}
-	survive(t, kinds, pick(50*time.Second, 10*time.Minute))
+	survive(t, kinds, pick(45*time.Second, 10*time.Minute))
 }
 
 // TestNemesisNetwork cuts nodes off from each other, in both directions and in one.
