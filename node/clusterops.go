@@ -161,7 +161,9 @@ func (m *members) Digest(partition int) (applied, digest uint64, err error) {
 // Topology returns the newest picture of the cluster.
 func (m *members) Topology() *commands.Topology {
 	view := m.agent.View()
-	p := pictureOf(view.Topology(m.agent.Map(), m.self.ID), string(m.self.ID), time.Now())
+	known := m.agent.Map()
+	p := pictureOf(view.Topology(known, m.self.ID), string(m.self.ID), time.Now())
 	addLeaders(p, view.Reports())
+	p.Removed = removed(known)
 	return p
 }

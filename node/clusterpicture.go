@@ -46,6 +46,17 @@ func pictureOf(t *cluster.Topology, self string, now time.Time) *commands.Topolo
 	return p
 }
 
+// removed are the nodes that were taken out of the cluster; known may be nil.
+func removed(known *coordinator.Map) (ids []string) {
+	if known == nil {
+		return nil
+	}
+	for i := range known.Former {
+		ids = append(ids, string(known.Former[i].ID))
+	}
+	return ids
+}
+
 // addLeaders adds what nodes say they lead besides their partitions: the cluster, and logs.
 func addLeaders(p *commands.Topology, heard []coordinator.Report) {
 	for i := range heard {

@@ -39,21 +39,32 @@ func (m *members) tags(now *coordinator.Map) (tags []string) {
 
 // tellIdle tells operators when this node has nothing to hold, and why.
 func (m *members) tellIdle(now *coordinator.Map) {
-	idle := true
-	for i := range now.Partitions {
-		idle = idle && !holds(now, i, m.self.ID)
+	why := m.whyIdle(now)
+	switch {
+	case why == m.idle || why == "":
+	case now.IsFormer(m.self.ID):
+		m.node.log.Error(why)
+	default:
+		m.node.log.Info(why)
 	}
-	if idle && !m.idle {
-		switch {
-		case now.IsFormer(m.self.ID):
-			m.node.log.Error("this node was removed from the cluster: stop it; to use it again, start it with an empty directory")
-		case slices.Contains(now.Draining, m.self.ID):
-			m.node.log.Info("this node holds no partition any more: it was drained")
-		default:
-			m.node.log.Info("this node holds no partition yet, and sends clients to those that do")
+	m.idle = why
+}
+
+// whyIdle says why this node holds nothing by a map, and nothing if it holds something.
+func (m *members) whyIdle(now *coordinator.Map) string {
+	for i := range now.Partitions {
+		if holds(now, i, m.self.ID) {
+			return ""
 		}
 	}
-	m.idle = idle
+	switch {
+	case now.IsFormer(m.self.ID):
+		return "this node was removed from the cluster: stop it; to use it again, start it with an empty directory"
+	case slices.Contains(now.Draining, m.self.ID):
+		return "this node holds no partition any more: it was drained"
+	default:
+		return "this node holds no partition yet, and sends clients to those that do"
+	}
 }
 
 // take begins the copies that this node shall hold by a newer map, has those end that it shall not hold any more, and returns all that

@@ -39,7 +39,7 @@ type members struct {
 	coordinates atomic.Bool
 
 	vouched vouchers // used by hear only
-	idle    bool     // used by follow only: it holds nothing, and operators know
+	idle    string   // used by follow only: what operators were told of why it holds nothing
 
 	mu sync.Mutex
 	holding

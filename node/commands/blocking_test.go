@@ -265,9 +265,9 @@ func TestUnblockBlockedCommand(t *testing.T) {
 			if !held(done) {
 				t.Fatalf("the pause woke it: %q", <-done)
 			}
-			other.expect(tt.how, "1", "t.write k v", "+OK")
-			wantReplies(t, <-done, tt.want, "v")
-			other.expect(tt.how, "0")
+			other.expect(tt.how, "1")
+			wantReplies(t, <-done, tt.want, "null")
+			other.expect("t.write k v", "+OK", "t.read k", "v", tt.how, "0") // who waits no more takes nothing
 		})
 	}
 }

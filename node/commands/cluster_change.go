@@ -187,11 +187,13 @@ func failoverRefusal(t *Topology, partition int64, named bool) *reply.Reply {
 }
 
 // CLUSTER FORGET node-id
+//
+// All nodes forget at once, so one that was removed is forgotten again without complaint: redis-cli --cluster del-node tells every node.
 func clusterForget(s *Session, c Cluster, a Args) reply.Reply {
 	t := c.Topology()
 	id := string(a[2])
 	switch {
-	case t.find(id) < 0:
+	case t.find(id) < 0 && !slices.Contains(t.Removed, id):
 		return unknownNode(a[2])
 	case id == t.MyID:
 		return reply.Error("ERR I tried hard but I can't forget myself...")

@@ -248,6 +248,7 @@ func TestClusterMembers(t *testing.T) {
 func TestClusterOperators(t *testing.T) {
 	r := newClusterRig(t, 1)
 	r.cluster.topology = spreadTopology()
+	r.cluster.topology.Removed = []string{nodeD}
 	c := r.connect()
 	for _, tt := range []struct{ line, want, asked string }{
 		{"cluster failover", "+OK", `failover "" -1`},
@@ -261,6 +262,8 @@ func TestClusterOperators(t *testing.T) {
 		{"cluster failover partition", "-ERR syntax error", ""},
 		{"cluster failover force partition 1 x", "-ERR unknown subcommand or wrong number of arguments for 'failover'. Try CLUSTER HELP.", ""},
 		{"cluster forget " + nodeC, "+OK", "forget " + nodeC},
+		{"cluster forget " + nodeD, "+OK", "forget " + nodeD},
+		{"cluster forget x", "-ERR Unknown node x", ""},
 		{"cluster meet 10.0.0.1 7000", "+OK", "meet 10.0.0.1 7000 0"},
 		{"cluster meet host 7000 17000", "+OK", "meet host 7000 17000"},
 		{"cluster meet host 7000 65536", "-ERR Invalid node address specified: host:7000", ""},

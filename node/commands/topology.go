@@ -22,7 +22,7 @@ type Cluster interface {
 	Failover(ctx context.Context, mode string, partition int) error
 	// HandOver makes the node to the primary of a partition that it holds a replica of. It blocks until that is under way.
 	HandOver(ctx context.Context, partition int, to string) error
-	// Forget takes a node out of the cluster. It blocks.
+	// Forget takes a node out of the cluster; one that was taken out before is as good. It blocks.
 	Forget(ctx context.Context, id string) error
 	// Drain has everything that lies on a node go to others, or, when back, lets it hold copies again. It blocks until that is under way.
 	Drain(ctx context.Context, id string, back bool) error
@@ -53,7 +53,8 @@ type Topology struct {
 	Version uint64 // of the cluster map; 0: there is no cluster yet
 	// Coordinator is the id of the node that decides who leads; empty when it is not known.
 	Coordinator string
-	Rebalancing bool // copies are being spread over the nodes
+	Rebalancing bool     // copies are being spread over the nodes
+	Removed     []string // ids of nodes that were taken out of the cluster
 	Nodes       []TopologyNode
 	Ranges      []TopologyRange
 }
