@@ -17,6 +17,15 @@ import (
 
 // Join starts another node of the cluster, which knows one of its nodes and nothing else, on free ports.
 func (c *LocalCluster) Join(more ...string) (*LocalMember, error) {
+	bus := regexp.MustCompile(`--cluster-port (\d+)`).FindStringSubmatch(strings.Join(c.Members[0].command, " "))
+	if bus == nil {
+		return nil, fmt.Errorf("no cluster-port in %q", c.Members[0].command)
+	}
+	return c.Another(append([]string{"--join", "127.0.0.1:" + bus[1]}, more...)...)
+}
+
+// Another starts a node with the cluster's secret on free ports, which knows no other, and counts it among the members.
+func (c *LocalCluster) Another(more ...string) (*LocalMember, error) {
 	first := c.Members[0]
 	base, err := c.nextPort()
 	if err != nil {
@@ -38,12 +47,7 @@ func (c *LocalCluster) Join(more ...string) (*LocalMember, error) {
 			words = append(words, word)
 		}
 	}
-	bus := regexp.MustCompile(`--cluster-port (\d+)`).FindStringSubmatch(strings.Join(first.command, " "))
-	if bus == nil {
-		return nil, fmt.Errorf("no cluster-port in %q", first.command)
-	}
-	words = append(words, "--port", fmt.Sprint(base), "--cluster-port", fmt.Sprint(base+10000), "--dir", dir,
-		"--name", fmt.Sprint("node-", base), "--join", "127.0.0.1:"+bus[1])
+	words = append(words, "--port", fmt.Sprint(base), "--cluster-port", fmt.Sprint(base+10000), "--dir", dir, "--name", fmt.Sprint("node-", base))
 	m := &LocalMember{Addr: fmt.Sprint("127.0.0.1:", base), Dir: dir, command: append(words, more...)}
 	if err := c.Restart(m); err != nil {
 		return nil, err

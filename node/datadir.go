@@ -31,6 +31,7 @@ const (
 	copiesName = "snapshot"
 	modeName   = "mode"
 	readerName = "changes.nats"
+	resetName  = "reset"
 )
 
 // Mode says what a data directory was made for. JetStream's files of a lone node are of no use to a cluster, and it would delete
@@ -54,6 +55,7 @@ const (
 //	snapshot/           copies of states that other nodes are filled from; of no use to the next process
 //	changes.nats        the URL with which NATS clients read changes, when the node has made their password
 //	cluster.json        the newest cluster map that the node has seen, if it is in a cluster
+//	reset               the next process starts over as a new node: CLUSTER RESET was answered and not done yet
 type DataDir struct {
 	Path   string
 	NodeID wal.NodeID
@@ -208,6 +210,9 @@ func (d *DataDir) prepare(mode Mode) error {
 		return err
 	}
 	if err := d.settle(mode, version > 0); err != nil {
+		return err
+	}
+	if err := d.startOver(); err != nil {
 		return err
 	}
 	for _, name := range []string{logName, stateName} {

@@ -272,3 +272,37 @@ func TestListenBacklog(t *testing.T) {
 		t.Errorf("%d of %d connections got in, want some", connected, tried)
 	}
 }
+
+// TestResetStartsOver marks a directory, as CLUSTER RESET does, and opens it again, also after a start over that was cut off.
+func TestResetStartsOver(t *testing.T) {
+	path := t.TempDir()
+	first := mustOpen(t, path)
+	id := first.NodeID
+	for _, name := range []string{"log/jetstream", "state/0/table", "snapshot/0/table", "cluster.json", "changes.nats"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(path, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(first.markReset(), os.RemoveAll(filepath.Join(path, "log")), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	second := mustOpen(t, path)
+	want := []string{". drwx------", "changes.nats -rw-------", "format -rw-------", "log drwx------", "mode -rw-------", "node.id -rw-------",
+		"shiplog.lock -rw-------", "state drwx------"}
+	if got := tree(t, path); !slices.Equal(got[1:], want[1:]) {
+		t.Errorf("left %q, want %q", got, want)
+	}
+	if second.NodeID == id {
+		t.Error("it is the same node as before")
+	}
+	id = second.NodeID
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if third := mustOpen(t, path); third.NodeID != id {
+		t.Error("it started over twice")
+	}
+}

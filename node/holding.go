@@ -59,7 +59,7 @@ func (m *members) whyIdle(now *coordinator.Map) string {
 	}
 	switch {
 	case now.IsFormer(m.self.ID):
-		return "this node was removed from the cluster: stop it; to use it again, start it with an empty directory"
+		return "this node was removed from the cluster: stop it, or have CLUSTER RESET make a new node of it"
 	case slices.Contains(now.Draining, m.self.ID):
 		return "this node holds no partition any more: it was drained"
 	default:

@@ -201,14 +201,15 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 func (n *Node) Addr() string { return n.listeners[0].Addr().String() }
 
 // Run recovers the state and serves clients until ctx ends or a client asks for shutdown: then it hands over what it leads, stops
-// accepting, finishes what is running and returns nil; Close then makes the state durable. Any other return tells why the node could not
+// accepting, finishes what is running and returns nil, or ErrReset; Close then makes the state durable. Any other return tells why the node could not
 // go on. The goroutines of the node are the ones below and those of its holder.
 func (n *Node) Run(ctx context.Context) error {
-	ctx, n.stop = context.WithCancelCause(ctx)
-	defer n.stop(nil)
+	stopped, stop := context.WithCancelCause(ctx)
+	n.stop = stop
+	defer stop(nil)
 	serving, endServing := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer endServing(nil)
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(stopped)
 	n.holder.run(ctx, serving, g)
 	g.Go(func() error { return n.nats.Run(ctx) })
 	g.Go(func() error { return n.watchDisk(ctx) })
@@ -222,7 +223,11 @@ func (n *Node) Run(ctx context.Context) error {
 		defer endServing(errNoClients)
 		return n.serveClients(ctx)
 	})
-	return g.Wait()
+	err := g.Wait()
+	if cause := context.Cause(stopped); err == nil && errors.Is(cause, ErrReset) {
+		return cause
+	}
+	return err
 }
 
 // serveClients accepts connections once the partitions are ready, until ctx has ended and others had the chance to take over.

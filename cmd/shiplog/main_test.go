@@ -122,6 +122,36 @@ ready to accept connections on 127.0.0.1:7000
 	}
 }
 
+// TestServeStartsOver has a node asked to start over: it is closed, and opened again without whom to join.
+func TestServeStartsOver(t *testing.T) {
+	var joins [][]string
+	var nodes []*fakeNode
+	open := func(c *node.Config, _ *slog.Logger) (server, error) {
+		joins = append(joins, c.Cluster.Join)
+		n := &fakeNode{ready: make(chan struct{})}
+		close(n.ready)
+		n.run = func(context.Context) error {
+			if len(nodes) == 1 {
+				return node.ErrReset
+			}
+			return nil
+		}
+		nodes = append(nodes, n)
+		return n, nil
+	}
+	var out, messages bytes.Buffer
+	err := serve(strings.Fields("--dir /tmp/x --cluster-enabled yes --cluster-auth 0123456789abcdef --port 7000 --join 10.0.0.1:17000"), open, streams{&out, &messages})
+	if err != nil || len(nodes) != 2 || nodes[0].closed != 1 || nodes[1].closed != 1 {
+		t.Fatalf("error %v, %d nodes opened", err, len(nodes))
+	}
+	if len(joins[0]) != 1 || len(joins[1]) != 0 {
+		t.Errorf("joined %q", joins)
+	}
+	if got := out.String(); strings.Count(got, "ready to accept") != 2 || !strings.Contains(got, "\nreset: this node starts over") {
+		t.Errorf("it said %s", got)
+	}
+}
+
 func TestMode(t *testing.T) {
 	const cluster = "--cluster-enabled yes --cluster-auth 0123456789abcdef "
 	for args, want := range map[string]string{

@@ -34,8 +34,8 @@ func openNode(c *node.Config, log *slog.Logger) (server, error) {
 // streams are where a command writes.
 type streams struct{ out, err io.Writer }
 
-// serve runs a node until it is told to stop. The start lines go to standard output; messages go to standard
-// error or the log file.
+// serve runs a node until it is told to stop; one that is told to start over is opened again, and knows nobody then. The start lines go to
+// standard output; messages go to standard error or the log file.
 func serve(args []string, open opener, to streams) error {
 	config, err := node.Load(args)
 	if err != nil {
@@ -43,16 +43,27 @@ func serve(args []string, open opener, to streams) error {
 	}
 	messages := &logFile{name: config.Server.LogFile, other: to.err}
 	log := newLogger(config, messages)
+	for {
+		err = serveOnce(config, open, log, messages, to.out)
+		if !errors.Is(err, node.ErrReset) {
+			return errors.Join(err, messages.Close())
+		}
+		fmt.Fprintln(to.out, "reset: this node starts over as a new one, which knows no other until CLUSTER MEET or its next start")
+		config = config.Unjoined()
+	}
+}
+
+// serveOnce runs a node until it is told to stop, or, with ErrReset, to start over.
+func serveOnce(config *node.Config, open opener, log *slog.Logger, messages *logFile, out io.Writer) error {
 	n, err := open(config, log)
 	if err != nil {
-		return errors.Join(err, messages.Close())
+		return err
 	}
 	if err := messages.open(); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	announce(to.out, config)
-	err = runUntilSignal(n, to.out)
-	return errors.Join(err, n.Close(), messages.Close())
+	announce(out, config)
+	return errors.Join(runUntilSignal(n, out), n.Close())
 }
 
 // announce prints what was started and what it promises.

@@ -35,6 +35,11 @@ func clusterChangeRows() []Row {
 			Complexity: "O(1)",
 			History:    []Change{{"4.0.0", "Added the optional `cluster_bus_port` argument."}},
 			Session:    clustered(clusterMeet)},
+		{Name: "cluster|reset", Since: "3.0.0", Arity: -2, Flags: FlagAdmin | FlagNoScript | FlagStale,
+			Summary:    "Reset a Redis Cluster node",
+			Syntax:     "hard_soft(HARD|SOFT)?",
+			Complexity: "O(N) where N is the number of known nodes. The command may execute a FLUSHALL as a side effect.",
+			Session:    clustered(clusterReset)},
 	}
 }
 
@@ -94,11 +99,6 @@ func refusedRows() []Row {
 			Summary:    "Delete a node's own slots information",
 			Complexity: "O(1)",
 			Session:    coordinated(slots)},
-		{Name: "cluster|reset", Since: "3.0.0", Arity: -2, Flags: FlagAdmin | FlagNoScript | FlagStale,
-			Summary:    "Reset a Redis Cluster node",
-			Syntax:     "hard_soft(HARD|SOFT)?",
-			Complexity: "O(N) where N is the number of known nodes. The command may execute a FLUSHALL as a side effect.",
-			Session:    coordinated("a node keeps its data: stop it, send CLUSTER FORGET to another one, and start it with an empty dir")},
 	}
 }
 
@@ -199,6 +199,19 @@ func clusterForget(s *Session, c Cluster, a Args) reply.Reply {
 		return reply.Error("ERR I tried hard but I can't forget myself...")
 	}
 	return s.changing(func(ctx context.Context) error { return c.Forget(ctx, id) })
+}
+
+// CLUSTER RESET [HARD | SOFT]
+//
+// A node that was removed is not let in again under its old id, so SOFT gives it another one as HARD does.
+func clusterReset(s *Session, c Cluster, a Args) reply.Reply {
+	if len(a) > 3 {
+		return subSyntax(a)
+	}
+	if len(a) == 3 && !is(a[2], "hard") && !is(a[2], "soft") {
+		return reply.Syntax()
+	}
+	return s.changing(c.Reset)
 }
 
 // CLUSTER MEET ip port [cluster_bus_port]

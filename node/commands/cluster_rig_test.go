@@ -189,6 +189,8 @@ func (c *fakeCluster) Rebalance(_ context.Context, not bool) error {
 	return c.note("rebalance %t", not)
 }
 
+func (c *fakeCluster) Reset(context.Context) error { return c.note("reset") }
+
 func (c *fakeCluster) Meet(_ context.Context, host string, port, busPort int) error {
 	return c.note("meet %s %d %d", host, port, busPort)
 }

@@ -264,6 +264,11 @@ func TestClusterOperators(t *testing.T) {
 		{"cluster forget " + nodeC, "+OK", "forget " + nodeC},
 		{"cluster forget " + nodeD, "+OK", "forget " + nodeD},
 		{"cluster forget x", "-ERR Unknown node x", ""},
+		{"cluster reset", "+OK", "reset"},
+		{"cluster reset HARD", "+OK", "reset"},
+		{"cluster reset soft", "+OK", "reset"},
+		{"cluster reset x", "-ERR syntax error", ""},
+		{"cluster reset hard soft", "-ERR unknown subcommand or wrong number of arguments for 'reset'. Try CLUSTER HELP.", ""},
 		{"cluster meet 10.0.0.1 7000", "+OK", "meet 10.0.0.1 7000 0"},
 		{"cluster meet host 7000 17000", "+OK", "meet host 7000 17000"},
 		{"cluster meet host 7000 65536", "-ERR Invalid node address specified: host:7000", ""},
@@ -293,14 +298,13 @@ func TestClusterOperators(t *testing.T) {
 		}
 	}
 	r.cluster.refusal = errors.New("ERR nobody listens")
-	for _, line := range []string{"cluster failover", "cluster forget " + nodeB, "cluster meet 10.0.0.1 1", "cluster create",
+	for _, line := range []string{"cluster failover", "cluster forget " + nodeB, "cluster meet 10.0.0.1 1", "cluster create", "cluster reset",
 		"cluster countkeysinslot 9000", "cluster getkeysinslot 9000 1"} {
 		if got := c.do(line); got != "-ERR nobody listens" {
 			t.Errorf("%s: got %s", line, got)
 		}
 	}
-	for _, line := range []string{"addslots 1", "addslotsrange 1 2", "delslots 1", "delslotsrange 1 2", "flushslots",
-		"reset", "reset hard"} {
+	for _, line := range []string{"addslots 1", "addslotsrange 1 2", "delslots 1", "delslotsrange 1 2", "flushslots"} {
 		name := strings.ToUpper(strings.Fields(line)[0])
 		if got := c.do("cluster " + line); !strings.HasPrefix(got, "-ERR CLUSTER "+name+" is not supported: ") {
 			t.Errorf("%s: got %s", line, got)

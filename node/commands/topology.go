@@ -30,6 +30,9 @@ type Cluster interface {
 	Replace(ctx context.Context, id string) error
 	// Rebalance spreads the copies evenly over the nodes, or, when not, stops that. It blocks until that is under way.
 	Rebalance(ctx context.Context, not bool) error
+	// Reset makes this node one that belongs to no cluster: it ends its service, and begins anew with another id and no data. It is refused to
+	// a node that was not removed from its cluster. It blocks until that is under way.
+	Reset(ctx context.Context) error
 	// Meet makes contact with a node; busPort 0 means the usual distance from port. It blocks.
 	Meet(ctx context.Context, host string, port, busPort int) error
 	// Create makes a cluster of the nodes that know each other; 0 partitions or copies: as the settings say. copies
