@@ -32,11 +32,14 @@ type process struct {
 	said  output
 }
 
+// talksWithin is how long a program may talk.
+const talksWithin = 10 * time.Minute
+
 // program starts conversations with a program that takes a key, a value and start-up nodes.
 func program(words ...string) starter {
 	return func(t *testing.T, key, value string, seeds []string) conversation {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), talksWithin)
 		t.Cleanup(cancel)
 		args := append(append(slices.Clone(words[1:]), key, value), seeds...)
 		p := &process{cmd: exec.CommandContext(ctx, words[0], args...)}

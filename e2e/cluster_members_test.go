@@ -209,7 +209,7 @@ func (c *LocalCluster) well(t *testing.T) {
 }
 
 // TestClusterGrowsAndShrinks takes a cluster from three nodes to five and back under a load that is checked, and kills a node that gives a copy, one that
-// gets it or the one that coordinates in the middle. No client sees an error, nothing is lost. Then a node is killed and wiped for good, and replaced.
+// gets it or the one that coordinates in the middle. Neither go-redis nor ioredis sees an error, nothing is lost. Then a node is killed and wiped for good, and replaced.
 func TestClusterGrowsAndShrinks(t *testing.T) {
 	const partitions = 6
 	rng := seeded(t)
@@ -217,6 +217,8 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 	fill(t, c, "first", 2000)
 	ask := c.Members[0]
 	load := beginChecked(t, "load", c.Addrs())
+	inJS := installNPM(t).program("ioredis5", "kills")(t, "ioredis", "", c.Addrs())
+	inJS.begin(t)
 	began := time.Now()
 	for range 2 {
 		if _, err := c.Join(); err != nil {
@@ -236,8 +238,13 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 		for range pick(1, 3) {
 			c.killMidMove(t, rng, ask)
 		}
-		if err := <-done; err != nil {
-			t.Fatal(err)
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(3 * settleWithin):
+			t.Fatalf("%s is not drained", m.Addr)
 		}
 	}
 	t.Logf("two nodes are drained after %v", time.Since(began).Round(time.Second))
@@ -251,7 +258,7 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 	}
 	c.Members = c.Members[:3]
 	c.well(t)
-	t.Logf("%d steps", load.end(t))
+	t.Logf("%d steps of go-redis, %s of ioredis", load.end(t), inJS.goOn(t))
 	equalOn(t, c, partitions)
 	c.replaces(t, partitions)
 }

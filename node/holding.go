@@ -145,10 +145,10 @@ func (m *members) deleteState(number int) {
 }
 
 // relocate has the stream of a partition lie on the servers of nodes, one step at a time, and says where it lies.
-func (m *members) relocate(ctx context.Context, r cluster.Relocation) (servers []string, settled bool, err error) {
+func (m *members) relocate(ctx context.Context, r cluster.Relocation) (cluster.Location, error) {
 	nc, err := m.node.nats.Connect()
 	if err != nil {
-		return nil, false, err
+		return cluster.Location{}, err
 	}
 	defer nc.Close()
 	var place jetstream.Place
@@ -157,7 +157,7 @@ func (m *members) relocate(ctx context.Context, r cluster.Relocation) (servers [
 	} else {
 		place, err = jetstream.Relocate(ctx, nc, r.Partition, jetstream.Aim{Wanted: serversOf(r.Wanted), Dead: serversOf(r.Gone)})
 	}
-	return place.Servers, place.Settled, err
+	return cluster.Location(place), err
 }
 
 // serversOf are the names of nodes' servers.

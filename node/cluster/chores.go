@@ -47,11 +47,11 @@ func (r *reign) do(ctx context.Context, chore coordinator.Action) (coordinator.E
 			return nil, nil // of an older map
 		}
 		gone, _ := nodesOf(m, m.Gone)
-		servers, settled, err := a.cfg.Relocate(ctx, Relocation{chore.Partition, wanted, gone, chore.Look})
-		if len(servers) == 0 {
+		at, err := a.cfg.Relocate(ctx, Relocation{chore.Partition, wanted, gone, chore.Look})
+		if len(at.Servers) == 0 {
 			return nil, err
 		}
-		return coordinator.Located{Now: a.clock(), Partition: chore.Partition, Servers: servers, Settled: settled}, err
+		return coordinator.Located{Now: a.clock(), Partition: chore.Partition, Servers: at.Servers, Settled: at.Settled, Waits: at.Waits}, err
 	case coordinator.Vacate:
 		if nodes, known := nodesOf(m, []coordinator.NodeID{chore.Node}); known {
 			return nil, a.cfg.Vacate(ctx, nodes[0])

@@ -25,7 +25,7 @@ type Config struct {
 	Steer func(ctx context.Context, partition int, to coordinator.Node) error
 	// Relocate has a partition's stream lie on the servers of nodes: one step towards that, unless it is only to look, and where it lies now. Vacate has everything else
 	// leave a node's server, Expel a server the meta group. They are called by one goroutine, and may block until ctx ends.
-	Relocate func(ctx context.Context, r Relocation) (servers []string, settled bool, err error)
+	Relocate func(ctx context.Context, r Relocation) (Location, error)
 	Vacate   func(ctx context.Context, node coordinator.Node) error
 	Expel    func(ctx context.Context, server string) error
 	// OnMap gets newer maps in the order of their versions, not always each of them, and never Known. It may block: then it gets the
@@ -39,6 +39,13 @@ type Config struct {
 	// Known is the newest map that the node knew when it was last stopped, nil if none. It holds until there is a newer one, and
 	// from the start the node is one of that map's cluster.
 	Known *coordinator.Map
+}
+
+// Location is where a partition's stream lies.
+type Location struct {
+	Servers []string // none: that is not known
+	Settled bool     // no change of that is under way
+	Waits   string   // what a change that is under way waits for; may be empty
 }
 
 // Relocation is where a partition's stream is to lie.

@@ -86,7 +86,7 @@ func (t *turn) locate(e Located) {
 	if e.Partition >= 0 && e.Partition < len(t.watches) {
 		t.watches = slices.Clone(t.watches)
 		w := &t.watches[e.Partition]
-		w.servers, w.settled = e.Servers, e.Settled
+		w.servers, w.settled, w.waits = e.Servers, e.Settled, e.Waits
 	}
 }
 

@@ -24,7 +24,7 @@ func (t *turn) watch() {
 			w.term, w.led, w.tries = part.Term, t.now, w.tries+1
 		}
 		if w.move != part.Move { // what was found before says nothing
-			w.move, w.servers, w.settled, w.relocates = part.Move, nil, false, false
+			w.move, w.moves, w.servers, w.settled, w.waits, w.relocates = part.Move, t.now, nil, false, "", false
 		}
 		if p := t.peerOf(part.Primary); p != nil && part.isLedBy(p.report.partition(i)) && p.heard >= w.led {
 			w.led, w.tries = p.heard, 0

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -11,6 +12,7 @@ const (
 	maxMoves      = 4                // copies on their way at once
 	maxMovesTo    = 2                // to one node
 	relocateEvery = time.Second      // between two attempts to have one stream moved
+	slowMove      = 30 * time.Second // operators are told where a log is whose move takes longer
 	sweepEvery    = time.Second      // between two attempts to have servers emptied or expelled
 	clearEvery    = 10 * time.Second // the same, of servers that are gone, and do not say what they still have
 )
@@ -36,6 +38,9 @@ func (t *turn) move() {
 func (t *turn) shift(i int) {
 	part := &t.next().Partitions[i]
 	to, from := part.Move.To, part.Move.From
+	if t.now-t.watches[i].moves >= slowMove {
+		t.tellSlow(i)
+	}
 	switch {
 	case !t.mayHold(to):
 		t.divert(i)
@@ -51,6 +56,35 @@ func (t *turn) shift(i int) {
 	default:
 		t.relocate(i, false)
 	}
+}
+
+// tellSlow tells what a move that takes long may be waiting for.
+func (t *turn) tellSlow(i int) {
+	part, w := &t.next().Partitions[i], &t.watches[i]
+	var behind []NodeID
+	for _, id := range part.Holders {
+		if !t.isWhole(id, i) {
+			behind = append(behind, id)
+		}
+	}
+	state := "moves: " + w.waits
+	if w.settled {
+		state = "stays there"
+	}
+	t.wrong(fmt.Sprintf("partition %d: its copy is slow to move from %s to %s: not up to date: %s; the log lies on %s and %s",
+		i, part.Move.From, part.Move.To, listed(behind), listed(w.servers), state))
+}
+
+// listed lists words.
+func listed[word ~string](words []word) string {
+	if len(words) == 0 {
+		return "none"
+	}
+	var all []string
+	for _, w := range words {
+		all = append(all, string(w))
+	}
+	return strings.Join(all, ", ")
 }
 
 // mayHold tells whether a node is to hold copies: it is in the map, and neither draining nor gone.

@@ -74,8 +74,10 @@ type watch struct {
 	vain NodeID // was named and did not become primary: copies are not led there
 
 	move      Move          // that the following is of
+	moves     time.Duration // since when it is known
 	servers   []string      // where the stream was found last
 	settled   bool          // and no change was under way
+	waits     string        // what that waited for
 	relocated time.Duration // when a Relocate was asked for
 	relocates bool          // relocated holds a time
 }

@@ -35,6 +35,7 @@ type Located struct {
 	Partition int
 	Servers   []string // the names of the servers that have a peer of it
 	Settled   bool     // and no change of that is under way
+	Waits     string   // what a change that is under way waits for, in JetStream's words; told to operators and not looked at
 }
 
 // Expelled says that a server is not in JetStream's meta group (any more).

@@ -15,6 +15,7 @@ import (
 type Place struct {
 	Servers []string // the names of the servers that have a peer of it, in ascending order
 	Settled bool     // and no change of that is under way
+	Waits   string   // for what the change that is under way waits, in the server's words; may be empty
 }
 
 // peer is a server as the stream's leader knows it: its name, or what stands for an unknown one, and its identity in the group.
@@ -27,9 +28,31 @@ type peer struct {
 type placing struct {
 	Leader   string `json:"leader"`
 	Replicas []peer `json:"replicas"`
-	Desired  *struct {
-		Replicas []peer `json:"replicas"`
-	} `json:"desired"`
+	Desired  *desired `json:"desired"`
+}
+
+// desired is where a stream is going to lie.
+type desired struct {
+	Replicas []peer    `json:"replicas"`
+	Status   migration `json:"status"`
+}
+
+// migration is how far the server is with a change of where a stream lies (DesiredClusterInfoStatus of nats-server 2.15).
+type migration struct {
+	Description string `json:"description"`
+	Type        string `json:"type"`
+	Err         string `json:"err"`
+}
+
+func (m *migration) words() string {
+	words := m.Description
+	if m.Type != "" {
+		words = m.Type + ": " + words
+	}
+	if m.Err != "" {
+		words += " (" + m.Err + ")"
+	}
+	return words
 }
 
 // Aim is where a stream is to lie: on the servers Wanted. Those that are Dead are not waited for: they are taken out at once, and whatever
@@ -96,6 +119,9 @@ func (p *placing) place() Place {
 		place.Servers = append(place.Servers, r.Name)
 	}
 	slices.Sort(place.Servers)
+	if p.Desired != nil {
+		place.Waits = p.Desired.Status.words()
+	}
 	return place
 }
 

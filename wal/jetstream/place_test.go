@@ -127,12 +127,13 @@ func TestExtra(t *testing.T) {
 		{"turned round", at("a", "b", "c", "d"), []string{"a", "b", "d"}, []string{"a", "b", "c"}, "id-d"},
 	} {
 		if len(tt.going) > 0 {
-			tt.at.Desired = &struct {
-				Replicas []peer `json:"replicas"`
-			}{}
+			tt.at.Desired = new(desired)
 			for _, n := range tt.going {
 				tt.at.Desired.Replicas = append(tt.at.Desired.Replicas, peer{Name: n, Peer: "id-" + n})
 			}
+		}
+		if place := tt.at.place(); place.Settled != (len(tt.going) == 0) {
+			t.Errorf("%s: the place is %+v", tt.name, place)
 		}
 		got, move := tt.at.extra(tt.wanted)
 		if got.Peer != tt.want || move != (tt.want != "") {
