@@ -89,9 +89,10 @@ func (t *Tx) overlay(h *head, e *wal.Effect) {
 	before := m.bytes
 	t.room.sink = overlay{t, h, m}
 	mutate(e, &t.room.sink, &t.room.keys)
-	m.shed(t.store.applied.Load())
+	applied := t.store.applied.Load()
+	m.shed(applied)
 	if m.whole && m.bytes > t.store.elementLimit() {
-		m.thin()
+		m.thin(applied)
 	}
 	if h.list != nil {
 		t.store.hot.bytes += m.bytes - before
@@ -130,10 +131,12 @@ func (o *overlay) dropRange(from, to []byte) {
 
 func (o *overlay) change(sub []byte, e element) {
 	e.record = o.t.store.open
-	name, prev, had := o.m.put(sub, e)
+	at := &o.t.store.hot.spot
+	at.find(o.m, sub)
+	name, prev, had := o.m.put(at, e)
 	o.t.undo = append(o.t.undo, undo{isRow: true, head: o.h, elements: o.m, sub: name, row: prev, had: had, whole: o.m.whole})
 	if (e.gone || !o.m.whole) && (!had || prev.record != e.record || prev.gone != e.gone) {
-		o.m.queue = append(o.m.queue, late{sub: name, record: e.record})
+		o.m.later(name, e.record)
 	}
 }
 
@@ -155,13 +158,19 @@ func (o *overlay) count(sub []byte, n int64) {
 // undoRow brings a row back to what it was before the unit.
 func (t *Tx) undoRow(u *undo) {
 	m, before := u.elements, u.elements.bytes
-	if u.had {
-		m.put([]byte(u.sub), u.row)
-	} else {
-		m.forget(u.sub)
+	switch at := &t.store.hot.spot; {
+	case u.had:
+		at.find(m, []byte(u.sub))
+		m.put(at, u.row)
+	case u.whole && !m.whole: // Pebble may have it still: what was known to be gone is not noted while the collection is whole
+		at.find(m, []byte(u.sub))
+		m.put(at, element{record: t.store.open, gone: true})
+		m.later(u.sub, t.store.open)
+	default:
 		if m.whole && !u.whole {
-			m.thin() // it was brought in while this row, which Pebble may have, was changed
+			m.thin(t.store.applied.Load()) // it was brought in while this row, which Pebble may have, was changed
 		}
+		m.forget(u.sub)
 	}
 	m.census = nil
 	if u.head.list != nil && u.head.elements == m {

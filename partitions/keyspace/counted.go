@@ -20,6 +20,8 @@ type counted[T any] struct {
 	levels int             // of inner nodes
 	size   int
 	total  int64
+
+	changes uint64 // how often entries have come or gone
 }
 
 // countedNode is a leaf, which has items, or an inner node, which has kids. Neither is ever empty. Its heads stand together, so
@@ -94,6 +96,7 @@ func (c *counted[T]) insert(k *countedCursor[T], item countedItem[T]) {
 		k.leaf = c.root
 	}
 	c.size++
+	c.changes++
 	c.weigh(k, item.weight)
 	if len(k.leaf.items) < countedMost {
 		k.leaf.putItem(k.i, item)
@@ -122,6 +125,7 @@ func (c *counted[T]) find(key []byte) (k countedCursor[T], ok bool) {
 // remove removes the entry that a cursor stands at. No cursor may be used after that.
 func (c *counted[T]) remove(k *countedCursor[T]) {
 	c.size--
+	c.changes++
 	c.weigh(k, -k.leaf.items[k.i].weight)
 	k.leaf.dropItems(k.i, k.i+1)
 	c.tidy(k)

@@ -34,6 +34,7 @@ func (c *counted[T]) seekBack(key []byte) (k countedCursor[T]) {
 // find goes to the leaf that key belongs to and to its first item whose key is not less, which may be none.
 func (k *countedCursor[T]) find(c *counted[T], key []byte) {
 	n := c.root
+	k.leaf, k.i, k.levels = nil, 0, 0
 	if n == nil {
 		return
 	}
@@ -68,60 +69,6 @@ func (k *countedCursor[T]) next() {
 func (k *countedCursor[T]) prev() {
 	if k.i--; k.i < 0 {
 		k.toPrev()
-	}
-}
-
-// skip goes on to the first entry from here on that has weight, or behind the last one. What has none is passed by, however much of
-// it there is.
-func (k *countedCursor[T]) skip() {
-	for k.ok() && k.weight() == 0 {
-		if k.i++; k.i >= len(k.leaf.items) {
-			k.skipLeaves(1)
-		}
-	}
-}
-
-// skipBack goes back to the first entry from here on that has weight, or before the first one.
-func (k *countedCursor[T]) skipBack() {
-	for k.ok() && k.weight() == 0 {
-		if k.i--; k.i < 0 {
-			k.skipLeaves(-1)
-		}
-	}
-}
-
-// skipLeaves goes to the next leaf that has weight, upwards (1) or downwards (-1), and there to the item that comes first; if there is
-// none, behind the last item or before the first one.
-func (k *countedCursor[T]) skipLeaves(step int) {
-	for level := k.levels - 1; level >= 0; level-- {
-		s := &k.steps[level]
-		if i := s.node.weighty(s.i+step, step); i >= 0 {
-			s.i = i
-			k.downWeighty(level, step)
-			return
-		}
-	}
-	if k.levels > 0 {
-		k.steps[0].i = k.steps[0].node.firstKid(-step)
-		k.down(0, step > 0)
-	}
-	if k.i = -1; step > 0 {
-		k.i = len(k.leaf.items)
-	}
-}
-
-// downWeighty goes from the step at a level, below which there is weight, to the first leaf that has some.
-func (k *countedCursor[T]) downWeighty(level, step int) {
-	n := k.steps[level].node.kids[k.steps[level].i].node
-	for n.kids != nil {
-		i := n.weighty(n.firstKid(step), step)
-		level++
-		k.steps[level] = countedStep[T]{n, i}
-		n = n.kids[i].node
-	}
-	k.leaf = n
-	if k.i = 0; step < 0 {
-		k.i = len(n.items) - 1
 	}
 }
 

@@ -50,24 +50,6 @@ func (n *countedNode[T]) holds(i int, key []byte) bool {
 	return i < len(n.items) && n.items[i].key == string(key)
 }
 
-// firstKid is the kid that comes first upwards (1) or downwards (-1).
-func (n *countedNode[T]) firstKid(step int) int {
-	if step > 0 {
-		return 0
-	}
-	return len(n.kids) - 1
-}
-
-// weighty returns the first kid from i on that has weight, upwards (1) or downwards (-1); -1: none has.
-func (n *countedNode[T]) weighty(i, step int) int {
-	for ; i >= 0 && i < len(n.kids); i += step {
-		if n.kids[i].weight != 0 {
-			return i
-		}
-	}
-	return -1
-}
-
 func (n *countedNode[T]) putItem(i int, item countedItem[T]) {
 	n.heads = slices.Insert(n.heads, i, headOf(item.key))
 	n.items = slices.Insert(n.items, i, item)

@@ -134,24 +134,6 @@ func (p *countedPair) walk(key string, back bool, up []bool) {
 	}
 }
 
-// skips goes from a key to what has weight, upwards and downwards.
-func (p *countedPair) skips(key string) {
-	p.t.Helper()
-	i, _ := p.find(key)
-	k, j := p.tree.seek([]byte(key)), i
-	for k.skip(); j < len(p.want) && p.want[j].weight == 0; j++ {
-	}
-	p.stands(&k, j)
-	k.prev()
-	p.stands(&k, j-1)
-	k, j = p.tree.seekBack([]byte(key)), i-1
-	for k.skipBack(); j >= 0 && p.want[j].weight == 0; j-- {
-	}
-	p.stands(&k, j)
-	k.next()
-	p.stands(&k, j+1)
-}
-
 // check compares the whole and holds that the tree has the shape that it should have.
 func (p *countedPair) check() {
 	p.t.Helper()
@@ -214,7 +196,6 @@ func (p *countedPair) step(op, a, b byte, at *uint16) {
 	case 7:
 		p.ask(key)
 		p.askAt(int64(*at) % (p.tree.weight() + 2))
-		p.skips(key)
 		if op&0x08 != 0 {
 			p.walk(key, a&1 == 0, []bool{b&1 == 0, b&2 == 0, b&4 == 0, b&8 == 0, b&16 == 0})
 		}

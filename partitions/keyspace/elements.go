@@ -8,9 +8,9 @@ package keyspace
 type elements struct {
 	object uint64
 	tree   counted[element]
-	whole  bool   // tree has every row: Pebble need not be asked
-	bytes  int64  // about what the rows take
-	queue  []late // what may leave memory once Pebble has it, about in the order of the records
+	whole  bool   // tree has every row and none that is gone: Pebble need not be asked
+	bytes  int64  // about what the rows and the queue take
+	queue  []late // what is to be done once Pebble has what records have changed, about in the order of the records
 	sweep  string // rows before it have left a tree that is no longer whole; "" when there is nothing to sweep
 	asked  int64  // how often Pebble was asked for a row since the collection was last whole
 	census *census
@@ -23,7 +23,8 @@ type element struct {
 	gone   bool   // the row is not there any more, though Pebble may have it
 }
 
-// late is a row that a record has changed.
+// late is a row that a record has changed: it may leave memory once Pebble has the change. While the collection is whole only rows that
+// have gone are noted, in case it is not whole any more before Pebble knows.
 type late struct {
 	sub    string
 	record uint64
@@ -31,6 +32,9 @@ type late struct {
 
 // elementOverhead is about what a row costs in memory beside its key and value.
 const elementOverhead = 104
+
+// lateBytes is about what a note in the queue costs beside the row's key.
+const lateBytes = 40
 
 // elementsOverhead is about what a collection costs in memory beside its rows.
 const elementsOverhead = 184
@@ -42,24 +46,25 @@ func elementBytes(sub string, value []byte) int64 {
 	return elementOverhead + int64(len(sub)+len(value))
 }
 
-func weightOf(e element) int64 {
-	if e.gone {
-		return 0
-	}
-	return 1
-}
-
-// put stores a row and returns its key and what was in memory of it.
-func (m *elements) put(sub []byte, e element) (name string, prev element, had bool) {
-	k, had := m.tree.find(sub)
-	if had {
+// put makes a row, which at has just been looked for, what e says, and returns its key and what was in memory of it. A row that is gone is
+// taken out where the collection is whole.
+func (m *elements) put(at *spot, e element) (name string, prev element, had bool) {
+	k := &at.cursor
+	switch {
+	case at.there && e.gone && m.whole:
+		name, prev = k.key(), k.value()
+		m.remove(k)
+		return name, prev, true
+	case at.there:
 		name = k.key()
-		prev = m.tree.replace(&k, e, weightOf(e))
+		prev = m.tree.replace(k, e, 1)
 		m.bytes += int64(len(e.value) - len(prev.value))
 		return name, prev, true
+	case e.gone && m.whole:
+		return string(at.sub), prev, false
 	}
-	name = string(sub)
-	m.tree.insert(&k, countedItem[element]{name, weightOf(e), e})
+	name = string(at.sub)
+	m.tree.insert(k, countedItem[element]{name, 1, e})
 	m.bytes += elementBytes(name, e.value)
 	return name, prev, false
 }
@@ -77,26 +82,33 @@ func (m *elements) remove(k *countedCursor[element]) {
 	m.tree.remove(k)
 }
 
-// How many rows one change of a collection may take out of memory: more than it can bring in.
+// How many rows one change of a collection may take out of memory, or off the queue of one that is whole: more than it can bring in.
 const (
 	shedRows  = 4
 	sweepRows = 32
 )
 
-// shed takes a few rows out of memory that Pebble has by now: those that are gone and, unless the collection is whole here, all
-// others.
+// later notes what a record has changed.
+func (m *elements) later(sub string, record uint64) {
+	m.queue = append(m.queue, late{sub: sub, record: record})
+	m.bytes += lateBytes + int64(len(sub))
+}
+
+// shed takes a few rows out of memory that Pebble has by now. Where the collection is whole those that are gone have left it already.
 func (m *elements) shed(applied uint64) {
-	for range shedRows {
-		if len(m.queue) == 0 || m.queue[0].record > applied {
-			break
-		}
+	most := shedRows
+	if m.whole {
+		most = sweepRows
+	}
+	for ; most > 0 && len(m.queue) > 0 && m.queue[0].record <= applied; most-- {
 		first := m.queue[0]
+		m.queue[0] = late{}
 		m.queue = m.queue[1:]
-		k, had := m.tree.find([]byte(first.sub))
-		if !had {
+		m.bytes -= lateBytes + int64(len(first.sub))
+		if m.whole {
 			continue
 		}
-		if e := k.value(); e.record == first.record && (e.gone || !m.whole) {
+		if k, had := m.tree.find([]byte(first.sub)); had && k.value().record == first.record {
 			m.remove(&k)
 		}
 	}
@@ -108,9 +120,43 @@ func (m *elements) shed(applied uint64) {
 	}
 }
 
-// thin makes the collection whole no longer. Its rows leave memory little by little.
-func (m *elements) thin() {
-	m.whole, m.sweep, m.asked = false, "\x00", 0
+// complete makes the collection whole: the tree has every row now, and those that are gone leave it.
+func (m *elements) complete() {
+	var gone []string
+	for c := m.tree.seek(nil); c.ok(); c.next() {
+		if c.value().gone {
+			gone = append(gone, c.key())
+		}
+	}
+	for _, sub := range gone {
+		m.forget(sub)
+	}
+	m.whole = true
+}
+
+// thin makes the collection whole no longer. Its rows leave memory little by little; those that are gone, as Pebble may not know yet, come
+// back as such.
+func (m *elements) thin(applied uint64) {
+	if m.whole {
+		m.whole = false
+		m.recallGone(applied)
+	}
+	m.sweep, m.asked = "\x00", 0
+}
+
+// recallGone brings back the rows of a collection that was whole and that are gone by a record that Pebble does not have. What is queued but
+// was not removed, or was there again, is in the tree.
+func (m *elements) recallGone(applied uint64) {
+	var at spot
+	for _, l := range m.queue {
+		if l.record <= applied {
+			continue
+		}
+		at.find(m, []byte(l.sub))
+		if !at.there || at.cursor.value().gone && at.cursor.value().record < l.record {
+			m.put(&at, element{record: l.record, gone: true})
+		}
+	}
 }
 
 func (m *elements) sweepSome(applied uint64) {
@@ -122,7 +168,7 @@ func (m *elements) sweepSome(applied uint64) {
 		if record := c.value().record; record <= applied {
 			out[n] = m.sweep[:len(m.sweep)-1]
 		} else {
-			m.queue = append(m.queue, late{sub: c.key(), record: record})
+			m.later(c.key(), record)
 		}
 		n++
 	}

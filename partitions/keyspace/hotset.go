@@ -45,6 +45,7 @@ type hotSet struct {
 	bytes   int64
 	evicted uint64 // the newest record of a head that was evicted
 	applied *atomic.Uint64
+	spot    spot // of the row of a collection that was looked for last
 }
 
 func newHotSet(limit int64, applied *atomic.Uint64) *hotSet {

@@ -336,6 +336,7 @@ func (t *Tx) release() {
 	t.undo = t.undo[:0]
 	t.pending, t.top, t.topped, t.created = wal.Effect{}, Value{}, false, false
 	t.keyed, t.key, t.room.sink = nil, nil, overlay{}
+	t.store.hot.spot.elements = nil
 }
 
 // Rollback undoes the whole unit, newest change first, and takes its effects out of the open record.

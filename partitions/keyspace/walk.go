@@ -43,17 +43,18 @@ func (v *View) loadElements(h *head, m *elements) {
 		return
 	}
 	for ok := w.First(); ok && m.bytes <= limit; ok = w.Next() {
-		sub := w.Key()[elementPrefix:]
-		if _, known := m.tree.get(sub); !known {
-			m.put(sub, element{value: clone(w.Value())})
+		at := &v.store.hot.spot
+		if at.find(m, w.Key()[elementPrefix:]); !at.there {
+			m.put(at, element{value: clone(w.Value())})
 		}
 	}
 	v.closed(w)
-	m.whole = m.bytes <= limit && v.err == nil
-	v.store.hot.bytes += m.bytes - before
-	if !m.whole {
-		m.thin()
+	if m.bytes <= limit && v.err == nil {
+		m.complete()
+	} else {
+		m.thin(v.store.applied.Load())
 	}
+	v.store.hot.bytes += m.bytes - before
 }
 
 // elementLimit is how much memory one collection may take beside its rows that are not yet in Pebble.
@@ -90,7 +91,9 @@ func (v *View) coldRows(h *head, from, to []byte) {
 // row returns the value of one row of the collection at h. Nobody may change it.
 func (v *View) row(h *head, sub []byte) ([]byte, bool) {
 	m := v.elements(h)
-	if e, known := m.tree.get(sub); known {
+	at := &v.store.hot.spot
+	if at.find(m, sub); at.there {
+		e := &at.cursor.leaf.items[at.cursor.i].value
 		return e.value, !e.gone
 	}
 	if m.whole {
@@ -122,12 +125,11 @@ func (v *View) ascend(h *head, from, to []byte, fn func(sub, value []byte) bool)
 	c := m.tree.seek(from)
 	if m.whole {
 		var sub []byte
-		for c.skip(); c.ok() && c.key() < string(to); c.skip() { // rows that are gone have no weight
+		for ; c.ok() && c.key() < string(to); c.next() {
 			sub = append(sub[:0], c.key()...)
 			if !fn(sub, c.value().value) {
 				return
 			}
-			c.next()
 		}
 		return
 	}
@@ -170,12 +172,11 @@ func (v *View) descend(h *head, from, to []byte, fn func(sub, value []byte) bool
 	c := m.tree.seekBack(to)
 	if m.whole {
 		var sub []byte
-		for c.skipBack(); c.ok() && c.key() >= string(from); c.skipBack() {
+		for ; c.ok() && c.key() >= string(from); c.prev() {
 			sub = append(sub[:0], c.key()...)
 			if !fn(sub, c.value().value) {
 				return
 			}
-			c.prev()
 		}
 		return
 	}
