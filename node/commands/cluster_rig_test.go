@@ -300,6 +300,7 @@ func parseReply(raw string) (r reply.Reply, rest string, err error) {
 
 // exact writes a reply so that two are written alike only when they are sent alike.
 func exact(r reply.Reply) string {
+	r = unpacked(r)
 	parts := make([]string, len(r.Elems))
 	for i := range r.Elems {
 		parts[i] = exact(r.Elems[i])

@@ -139,8 +139,29 @@ func words(line string) Args {
 // reset forgets what the fake log holds.
 func (c *client) reset() { c.rig.engine.partition.body = c.rig.engine.partition.body[:0] }
 
+// unpacked is an aggregate with all its elements in Elems, those too that are encoded already.
+func unpacked(r reply.Reply) reply.Reply {
+	if len(r.Bytes) == 0 || r.Kind != reply.KindArray && r.Kind != reply.KindMap && r.Kind != reply.KindSet {
+		return r
+	}
+	var elems []reply.Reply
+	for rest := string(r.Bytes); rest != ""; {
+		e, more, err := parseReply(rest)
+		if err != nil {
+			panic(fmt.Sprintf("elements %q: %v", r.Bytes, err))
+		}
+		elems, rest = append(elems, e), more
+	}
+	if int64(len(elems)) != r.Int {
+		panic(fmt.Sprintf("%d elements in %q, said to be %d", len(elems), r.Bytes, r.Int))
+	}
+	r.Elems, r.Bytes, r.Int = append(elems, r.Elems...), nil, 0
+	return r
+}
+
 // show writes a reply in one line.
 func show(r reply.Reply) string {
+	r = unpacked(r)
 	var parts []string
 	for _, e := range r.Elems {
 		parts = append(parts, show(e))

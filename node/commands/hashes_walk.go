@@ -100,12 +100,17 @@ func allFields(kind reply.Kind, names, values bool) func(*keyspace.View, Args) r
 				return feedOf(kind, walk, count, names, bulk)
 			}
 		}
-		l := fieldList{names: names, values: values, elems: make([]reply.Reply, 0, 2*s.Len())}
+		elems := reply.NewWords(2 * s.Len())
 		s.Each(func(name, value []byte) bool {
-			l.add(name, value)
+			if names {
+				elems.AddCopy(name)
+			}
+			if values {
+				elems.Add(value)
+			}
 			return true
 		})
-		return reply.Reply{Kind: kind, Elems: l.elems}
+		return elems.Reply(kind)
 	}
 }
 

@@ -89,12 +89,12 @@ func lrange(v *keyspace.View, a Args) reply.Reply {
 	if n >= feedFrom {
 		return feedOf(reply.KindArray, l.Walk(from), n, false, reply.Bulk)
 	}
-	elems := make([]reply.Reply, 0, n)
+	elems := reply.NewWords(n)
 	l.Range(from, n, func(value []byte) bool {
-		elems = append(elems, reply.Bulk(value))
+		elems.Add(value)
 		return true
 	})
-	return reply.Array(elems...)
+	return elems.Reply(reply.KindArray)
 }
 
 // listSpan returns the first index and the number of the elements from start to stop of a list: both included and, when negative, counted

@@ -113,6 +113,7 @@ func (r *keyRig) line(line string) reply.Reply {
 
 // render writes a reply on one line: 1, "bulk", OK, nil, -ERR text, [1 2], {"key" 1}.
 func render(r reply.Reply) string {
+	r = unpacked(r)
 	switch r.Kind {
 	case reply.KindNull:
 		return "nil"

@@ -1,6 +1,9 @@
 package reply
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // BulkArray collects bulk strings as they are sent, which is the same in RESP2 and RESP3: an array of very many then costs neither a Reply nor
 // an allocation for each. The zero BulkArray is empty.
@@ -31,5 +34,57 @@ func (a *BulkArray) Reply() Reply {
 	if a.count == 0 {
 		return Array()
 	}
-	return Reply{Kind: KindBulkArray, Int: int64(a.count), Bytes: a.buf}
+	return Reply{Kind: KindArray, Int: int64(a.count), Bytes: a.buf}
+}
+
+// Words gathers bulk strings for an aggregate: encoded at once, up to wordsPacked bytes, and others as they are, so that large ones are
+// not copied. The zero Words is empty.
+type Words struct {
+	packed   BulkArray
+	rest     []Reply
+	expected int64
+}
+
+const (
+	wordsPacked = 64 << 10
+	wordFrame   = 8 // bytes beside a word, if that is not very long
+)
+
+// NewWords returns an empty Words that as many bulk strings are expected in. What it allocates goes by the length of the first.
+func NewWords(expected int64) Words { return Words{expected: expected} }
+
+// Add appends a bulk string, which must not change any more.
+func (w *Words) Add(b []byte) {
+	if w.rest == nil && w.pack(b) {
+		return
+	}
+	w.rest = append(w.rest, Bulk(b))
+}
+
+// AddCopy appends a copy of b.
+func (w *Words) AddCopy(b []byte) {
+	if w.rest == nil && w.pack(b) {
+		return
+	}
+	w.rest = append(w.rest, Bulk(bytes.Clone(b)))
+}
+
+// pack encodes b if there is room.
+func (w *Words) pack(b []byte) bool {
+	size := int64(len(b)) + wordFrame
+	if int64(w.packed.Size())+size > wordsPacked {
+		return false
+	}
+	if w.packed.buf == nil {
+		w.packed.buf = make([]byte, 0, min(max(w.expected, 1)*size, wordsPacked))
+	}
+	w.packed.Add(b)
+	return true
+}
+
+// Reply is the aggregate of the given kind: an array, a map or a set. Nothing may be added any more.
+func (w *Words) Reply(kind Kind) Reply {
+	r := w.packed.Reply()
+	r.Kind, r.Elems = kind, w.rest
+	return r
 }

@@ -22,7 +22,7 @@ func (r *Reply) Gather() error {
 	if feed == nil {
 		return nil
 	}
-	r.Feed = nil
+	r.Feed, r.Int = nil, 0
 	for more := true; more; {
 		var err error
 		if r.Elems, more, err = feed.Next(r.Elems, fedAtOnce); err != nil {

@@ -30,13 +30,14 @@ const (
 	KindPairMap
 	KindPairs
 	KindPair
-	KindElems     // elements of an aggregate whose beginning was sent before
-	KindBulkArray // an array of Int bulk strings, of which Bytes is what is sent (BulkArray)
+	KindElems // elements of an aggregate whose beginning was sent before
 )
 
 // Reply is one reply. Text holds statuses, errors (without the leading '-'), numbers kept as text; Bytes holds bulk
 // strings and must not change after the Reply is made; Elems holds the elements of aggregates (a map's
 // keys and values in turn); Int holds integers, bools and the bits of a double.
+//
+// An array, a map or a set may begin with Int elements that are encoded already, in Bytes, before those in Elems (BulkArray, Words).
 type Reply struct {
 	Kind  Kind
 	Int   int64
@@ -129,6 +130,9 @@ func Bulks(texts ...string) Reply {
 	}
 	return Array(elems...)
 }
+
+// Count is how many elements an aggregate has that does not come from a Feed.
+func (r *Reply) Count() int { return int(r.Int) + len(r.Elems) }
 
 // Size is about how many bytes the reply is. What a Feed will make is not counted.
 func (r *Reply) Size() int64 {

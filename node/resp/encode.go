@@ -50,13 +50,11 @@ func (e *encoder) reply(r *reply.Reply, proto int) {
 	case reply.KindBulk:
 		e.bulk(r)
 	case reply.KindArray:
-		e.elems('*', r.Elems, proto)
+		e.elems('*', r, proto)
 	case reply.KindElems:
 		for i := range r.Elems {
 			e.reply(&r.Elems[i], proto)
 		}
-	case reply.KindBulkArray:
-		e.bulkArray(r)
 	default:
 		if proto >= 3 {
 			e.reply3(r)
@@ -81,14 +79,16 @@ func (e *encoder) reply2(r *reply.Reply) {
 	case reply.KindBool:
 		e.buf = redcon.AppendInt(e.buf, r.Int)
 	case reply.KindMap, reply.KindSet, reply.KindPush:
-		e.elems('*', r.Elems, 2)
+		e.elems('*', r, 2)
 	case reply.KindPairMap:
 		e.header('*', len(r.Elems)/2)
 		for i := 0; i < len(r.Elems); i += 2 {
-			e.elems('*', r.Elems[i:i+2], 2)
+			e.header('*', 2)
+			e.reply(&r.Elems[i], 2)
+			e.reply(&r.Elems[i+1], 2)
 		}
 	case reply.KindPairs:
-		e.elemsOf('*', 2*len(r.Elems), r.Elems, 2)
+		e.elemsOf('*', 2*len(r.Elems), r, 2)
 	case reply.KindPair:
 		for i := range r.Elems {
 			e.reply(&r.Elems[i], 2)
@@ -119,13 +119,13 @@ func (e *encoder) reply3(r *reply.Reply) {
 		e.buf = append(append(e.buf, r.Bytes...), r.Text...)
 		e.buf = append(e.buf, '\r', '\n')
 	case reply.KindMap, reply.KindPairMap:
-		e.elemsOf('%', len(r.Elems)/2, r.Elems, 3)
+		e.elemsOf('%', r.Count()/2, r, 3)
 	case reply.KindSet:
-		e.elems('~', r.Elems, 3)
+		e.elems('~', r, 3)
 	case reply.KindPairs, reply.KindPair:
-		e.elems('*', r.Elems, 3)
+		e.elems('*', r, 3)
 	case reply.KindPush:
-		e.elems('>', r.Elems, 3)
+		e.elems('>', r, 3)
 	default:
 		panic("resp: a reply of no known kind")
 	}
@@ -146,15 +146,14 @@ func (e *encoder) bulk(r *reply.Reply) {
 	}
 }
 
-// bulkArray takes an array of bulk strings, which is encoded already.
-func (e *encoder) bulkArray(r *reply.Reply) {
-	e.header('*', int(r.Int))
-	if e.keepBig && len(r.Bytes) >= bigBulk {
-		e.bigs = append(e.bigs, big{at: len(e.buf), bytes: r.Bytes})
-		e.bigBytes += len(r.Bytes)
+// packed takes elements that are encoded already.
+func (e *encoder) packed(elems []byte) {
+	if e.keepBig && len(elems) >= bigBulk {
+		e.bigs = append(e.bigs, big{at: len(e.buf), bytes: elems})
+		e.bigBytes += len(elems)
 		return
 	}
-	e.buf = append(e.buf, r.Bytes...)
+	e.buf = append(e.buf, elems...)
 }
 
 // begin encodes only the beginning of an aggregate of r.Int elements.
@@ -171,14 +170,15 @@ func (e *encoder) begin(r *reply.Reply, proto int) {
 	}
 }
 
-func (e *encoder) elems(mark byte, elems []reply.Reply, proto int) {
-	e.elemsOf(mark, len(elems), elems, proto)
+func (e *encoder) elems(mark byte, r *reply.Reply, proto int) {
+	e.elemsOf(mark, r.Count(), r, proto)
 }
 
-func (e *encoder) elemsOf(mark byte, n int, elems []reply.Reply, proto int) {
+func (e *encoder) elemsOf(mark byte, n int, r *reply.Reply, proto int) {
 	e.header(mark, n)
-	for i := range elems {
-		e.reply(&elems[i], proto)
+	e.packed(r.Bytes)
+	for i := range r.Elems {
+		e.reply(&r.Elems[i], proto)
 	}
 }
 

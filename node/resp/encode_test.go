@@ -44,6 +44,11 @@ func TestAppendReply(t *testing.T) {
 		{"pairs that have come", reply.Reply{Kind: reply.KindElems, Elems: []reply.Reply{reply.Pair(reply.Int(1), reply.Int(2))}}, ":1\r\n:2\r\n", "*2\r\n:1\r\n:2\r\n"},
 		{"bulk strings that are encoded", bulkArray("a", "", "a\r\nb"), "*3\r\n$1\r\na\r\n$0\r\n\r\n$4\r\na\r\nb\r\n", "*3\r\n$1\r\na\r\n$0\r\n\r\n$4\r\na\r\nb\r\n"},
 		{"no bulk strings", bulkArray(), "*0\r\n", "*0\r\n"},
+		{"words", words(reply.KindArray, "a", "b"), "*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*2\r\n$1\r\na\r\n$1\r\nb\r\n"},
+		{"no words", words(reply.KindMap), "*0\r\n", "%0\r\n"},
+		{"words in a map", words(reply.KindMap, "a", "b"), "*2\r\n$1\r\na\r\n$1\r\nb\r\n", "%1\r\n$1\r\na\r\n$1\r\nb\r\n"},
+		{"words in a set", words(reply.KindSet, "a"), "*1\r\n$1\r\na\r\n", "~1\r\n$1\r\na\r\n"},
+		{"words in an array", reply.Array(reply.Int(1), words(reply.KindArray, "a")), "*2\r\n:1\r\n*1\r\n$1\r\na\r\n", "*2\r\n:1\r\n*1\r\n$1\r\na\r\n"},
 		{"nested", reply.Array(reply.Array(reply.Set())), "*1\r\n*1\r\n*0\r\n", "*1\r\n*1\r\n~0\r\n"},
 	}
 	for _, tt := range tests {
@@ -63,6 +68,34 @@ func bulkArray(texts ...string) reply.Reply {
 		a.Add([]byte(text))
 	}
 	return a.Reply()
+}
+
+func words(kind reply.Kind, texts ...string) reply.Reply {
+	w := reply.NewWords(int64(len(texts)))
+	for _, text := range texts {
+		w.Add([]byte(text))
+	}
+	return w.Reply(kind)
+}
+
+// TestLargeWordsAreNotCopied also holds that what comes behind a large word keeps its place.
+func TestLargeWordsAreNotCopied(t *testing.T) {
+	large, name := []byte(strings.Repeat("x", bigBulk)), []byte("n")
+	w := reply.NewWords(3)
+	w.Add([]byte("a"))
+	w.Add(large)
+	w.AddCopy(name)
+	name[0] = 'm'
+	r := w.Reply(reply.KindArray)
+	e := encoder{keepBig: true}
+	e.reply(&r, 2)
+	if len(e.bigs) != 1 || &e.bigs[0].bytes[0] != &large[0] {
+		t.Errorf("%d pieces by reference, want the large word", len(e.bigs))
+	}
+	want := "*3\r\n$1\r\na\r\n$65536\r\n" + string(large) + "\r\n$1\r\nn\r\n"
+	if got := string(AppendReply(nil, &r, 2)); got != want {
+		t.Errorf("got %d bytes that begin with %.40q, want %d", len(got), got, len(want))
+	}
 }
 
 // Many bulk strings that are encoded are sent from where they are.
