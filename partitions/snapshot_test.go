@@ -164,5 +164,5 @@ func names(t *testing.T, dir string) string {
 type asking struct{ shelf *shipper.Shelf }
 
 func (a asking) Ask(ctx context.Context, request []byte) ([]byte, error) {
-	return a.shelf.Answer(ctx, request), nil
+	return a.shelf.Answer(ctx, request, nil), nil
 }

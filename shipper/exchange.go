@@ -87,8 +87,8 @@ func decodeRequest(data []byte) (r request, err error) {
 	return request{}, fmt.Errorf("%w: kind %d, partition %d, %d bytes", ErrExchange, r.kind, r.partition, len(data))
 }
 
-// encodeAnswer returns body as an answer, or why there is none.
-func encodeAnswer(body []byte, err error) []byte {
+// appendAnswer appends an answer to buf: body, or why there is none.
+func appendAnswer(buf, body []byte, err error) []byte {
 	status := answerHere
 	switch {
 	case errors.Is(err, ErrTaking):
@@ -99,7 +99,7 @@ func encodeAnswer(body []byte, err error) []byte {
 		words := err.Error()
 		status, body = answerUnable, []byte(words[:min(len(words), maxWords)])
 	}
-	return append(append(make([]byte, 0, answerHead+len(body)), exchangeVersion, status), body...)
+	return append(append(buf, exchangeVersion, status), body...)
 }
 
 // decodeAnswer returns what was asked for, as a part of data, or why it was not given.

@@ -3,7 +3,6 @@ package shipper
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
@@ -64,15 +63,18 @@ func prepare(dir, old string, m *Manifest) error {
 		return err
 	}
 	for i := range m.Files {
-		if err := take(dir, old, &m.Files[i]); err != nil {
+		if err := take(dir, old, m, i); err != nil {
 			return err
 		}
 	}
 	return syncFolder(dir)
 }
 
-// common returns the names of files that are the same in two snapshots.
+// common returns the names of files that are the same in two snapshots: none if those are summed differently.
 func common(a, b *Manifest) map[string]bool {
+	if a.Sums != b.Sums {
+		return nil
+	}
 	in := make(map[File]bool, len(a.Files))
 	for _, f := range a.Files {
 		in[f] = true
@@ -104,14 +106,15 @@ func keepOnly(dir string, names map[string]bool) error {
 	return nil
 }
 
-// take links a file of the folder old into dir, if it is the one that f is.
-func take(dir, old string, f *File) error {
+// take links a file of the folder old into dir, if it is the one that file i of m is.
+func take(dir, old string, m *Manifest, i int) error {
+	f := &m.Files[i]
 	path, there := filepath.Join(old, f.Name), filepath.Join(dir, f.Name)
 	info, err := os.Lstat(path)
 	if old == "" || err != nil || !info.Mode().IsRegular() || info.Size() != f.Size || exists(there) {
 		return nil
 	}
-	if sum, err := sumOf(path); err != nil || sum != f.Sum {
+	if sum, err := m.Sums.of(path); err != nil || sum != f.Sum {
 		return nil // another file of this name
 	}
 	return os.Link(path, there)
@@ -296,7 +299,7 @@ func (w *arrival) open(p piece) error {
 	if err != nil {
 		return err
 	}
-	w.file, w.sum = f, sha256.New()
+	w.file, w.sum = f, w.m.Sums.start()
 	if err := f.Truncate(p.offset); err != nil {
 		return err
 	}
@@ -310,7 +313,7 @@ func (w *arrival) finish(f *File) error {
 		return err
 	}
 	w.close()
-	if !bytes.Equal(w.sum.Sum(nil), f.Sum[:]) {
+	if finish(w.sum) != f.Sum {
 		return errors.Join(fmt.Errorf("%w: %s", ErrDamaged, f.Name), os.Remove(path))
 	}
 	return os.Rename(path, filepath.Join(w.dir, f.Name))

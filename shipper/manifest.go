@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -20,9 +19,6 @@ const (
 	maxFiles    = 32 << 10
 	maxName     = 128
 )
-
-// Sum is the SHA-256 of a file.
-type Sum [sha256.Size]byte
 
 // SnapshotID names one snapshot among all that were ever taken.
 type SnapshotID [16]byte
@@ -48,6 +44,7 @@ type File struct {
 type Manifest struct {
 	ID        SnapshotID
 	Partition int
+	Sums      Sums // of its files
 	Copied
 	Files []File // in the order of their names
 }
@@ -65,9 +62,8 @@ var ErrManifest = errors.New("not a manifest of a snapshot")
 
 // What a manifest begins with, and the size of what precedes its files.
 const (
-	manifestMagic   = "SLsn"
-	manifestVersion = 1
-	manifestHead    = 88
+	manifestMagic = "SLsn"
+	manifestHead  = 88
 )
 
 // EncodeManifest returns m as FORMAT.md has it.
@@ -75,9 +71,9 @@ func EncodeManifest(m *Manifest) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, manifestHead+len(m.Files)*(maxName/2+len(Sum{}))+sha256.Size)
+	b := make([]byte, 0, manifestHead+len(m.Files)*(maxName/2+m.Sums.size())+sha256.Size)
 	b = append(b, manifestMagic...)
-	b = append(b, manifestVersion, m.Engine, m.Rows, 0)
+	b = append(b, byte(m.Sums), m.Engine, m.Rows, 0)
 	b = binary.BigEndian.AppendUint32(b, uint32(m.Partition))
 	b = append(b, m.ID[:]...)
 	p := &m.Position
@@ -90,7 +86,7 @@ func EncodeManifest(m *Manifest) ([]byte, error) {
 		f := &m.Files[i]
 		b = append(append(b, byte(len(f.Name))), f.Name...)
 		b = binary.BigEndian.AppendUint64(b, uint64(f.Size))
-		b = append(b, f.Sum[:]...)
+		b = append(b, f.Sum[:m.Sums.size()]...)
 	}
 	sum := sha256.Sum256(b)
 	if b = append(b, sum[:]...); len(b) > maxManifest {
@@ -104,14 +100,14 @@ func DecodeManifest(data []byte) (*Manifest, error) {
 	if len(data) < manifestHead+sha256.Size || len(data) > maxManifest || string(data[:4]) != manifestMagic {
 		return nil, fmt.Errorf("%w: %d bytes", ErrManifest, len(data))
 	}
-	if data[4] != manifestVersion || data[7] != 0 {
-		return nil, fmt.Errorf("%w: version %d, this program knows %d", ErrManifest, data[4], manifestVersion)
+	if Sums(data[4]).size() == 0 || data[7] != 0 {
+		return nil, fmt.Errorf("%w: version %d, this program knows 1 and 2", ErrManifest, data[4])
 	}
 	body, sum := data[:len(data)-sha256.Size], data[len(data)-sha256.Size:]
 	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
 		return nil, fmt.Errorf("%w: damaged", ErrManifest)
 	}
-	m := &Manifest{Partition: int(binary.BigEndian.Uint32(data[8:]))}
+	m := &Manifest{Sums: Sums(data[4]), Partition: int(binary.BigEndian.Uint32(data[8:]))}
 	m.Engine, m.Rows = data[5], data[6]
 	copy(m.ID[:], data[12:])
 	p := &m.Position
@@ -130,14 +126,15 @@ func DecodeManifest(data []byte) (*Manifest, error) {
 
 // decodeFiles reads count files, and nothing behind them.
 func (m *Manifest) decodeFiles(rest []byte, count uint32) error {
+	size := m.Sums.size()
 	for range count {
-		if len(rest) < 1 || len(rest) < 1+int(rest[0])+8+len(Sum{}) {
+		if len(rest) < 1 || len(rest) < 1+int(rest[0])+8+size {
 			return fmt.Errorf("%w: it ends within file %d", ErrManifest, len(m.Files))
 		}
 		end := 1 + int(rest[0])
 		f := File{Name: string(rest[1:end]), Size: int64(binary.BigEndian.Uint64(rest[end:]))}
-		copy(f.Sum[:], rest[end+8:])
-		m.Files, rest = append(m.Files, f), rest[end+8+len(Sum{}):]
+		copy(f.Sum[:size], rest[end+8:])
+		m.Files, rest = append(m.Files, f), rest[end+8+size:]
 	}
 	if len(rest) > 0 {
 		return fmt.Errorf("%w: %d bytes too many", ErrManifest, len(rest))
@@ -147,6 +144,9 @@ func (m *Manifest) decodeFiles(rest []byte, count uint32) error {
 
 // check holds a manifest to its rules. A name that could lead out of a folder is never let in.
 func (m *Manifest) check() error {
+	if m.Sums.size() == 0 {
+		return fmt.Errorf("%w: sums %d", ErrManifest, m.Sums)
+	}
 	if m.Partition < 0 || m.Partition >= maxPartitions || len(m.Files) == 0 || len(m.Files) > maxFiles {
 		return fmt.Errorf("%w: partition %d, %d files", ErrManifest, m.Partition, len(m.Files))
 	}
@@ -210,7 +210,7 @@ func describe(dir string, m *Manifest, known map[string]summed) (map[string]summ
 		f := File{Name: entry.Name(), Size: info.Size()}
 		if old := known[f.Name]; old.same(info) {
 			f.Sum = old.sum
-		} else if f.Sum, err = sumOf(filepath.Join(dir, f.Name)); err != nil {
+		} else if f.Sum, err = m.Sums.of(filepath.Join(dir, f.Name)); err != nil {
 			return nil, err
 		}
 		m.Files = append(m.Files, f)
@@ -221,18 +221,3 @@ func describe(dir string, m *Manifest, known map[string]summed) (map[string]summ
 
 // lockFile is what an engine keeps others from a folder with. It is empty, and made anew by whoever opens a copy.
 const lockFile = "LOCK"
-
-// sumOf reads a file and returns its sum.
-func sumOf(path string) (sum Sum, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return sum, err
-	}
-	defer f.Close() // it was only read
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return sum, fmt.Errorf("read %s: %w", path, err)
-	}
-	h.Sum(sum[:0])
-	return sum, nil
-}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,9 +14,9 @@ import (
 	"shiplog/wal"
 )
 
-func someManifest() *Manifest {
+func someManifest(sums Sums) *Manifest {
 	return &Manifest{
-		ID: SnapshotID{1, 2, 3}, Partition: 7,
+		ID: SnapshotID{1, 2, 3}, Partition: 7, Sums: sums,
 		Copied: Copied{
 			Position: wal.Position{Incarnation: wal.Incarnation{9}, Seq: 1000, Epoch: 3, Index: 12, Chain: 0xABCDEF, CommitMS: 1700000000000},
 			Rows:     2, Engine: 24,
@@ -24,38 +25,57 @@ func someManifest() *Manifest {
 	}
 }
 
-// TestGoldenManifest holds that version 1 is read for ever.
+// TestGoldenManifest holds that every version is read for ever.
 func TestGoldenManifest(t *testing.T) {
-	golden, err := os.ReadFile(filepath.Join("testdata", "v1-manifest.hex"))
-	if err != nil {
+	for _, sums := range []Sums{SHA256, XXH3128} {
+		golden, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("v%d-manifest.hex", sums)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoded, err := EncodeManifest(someManifest(sums))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hex.EncodeToString(encoded); got != strings.TrimSpace(string(golden)) {
+			t.Errorf("version %d is written as\n%s, want\n%s", sums, got, golden)
+		}
+		data, err := hex.DecodeString(strings.TrimSpace(string(golden)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeManifest(data)
+		if err != nil || !reflect.DeepEqual(got, someManifest(sums)) {
+			t.Errorf("version %d: got %+v, %v; want %+v", sums, got, err, someManifest(sums))
+		}
+		for i := range data {
+			damaged := bytes.Clone(data)
+			damaged[i] ^= 0x10
+			if _, err := DecodeManifest(damaged); !errors.Is(err, ErrManifest) {
+				t.Errorf("version %d, byte %d changed: %v, want %v", sums, i, err, ErrManifest)
+			}
+		}
+	}
+}
+
+// TestSums holds both sums to what others compute: the SHA-256 of FIPS 180-4's example, and what xxhsum -H128 says.
+func TestSums(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("abc"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	encoded, err := EncodeManifest(someManifest())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := hex.EncodeToString(encoded); got != strings.TrimSpace(string(golden)) {
-		t.Errorf("version 1 is written as\n%s, want\n%s", got, golden)
-	}
-	data, err := hex.DecodeString(strings.TrimSpace(string(golden)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := DecodeManifest(data)
-	if err != nil || !reflect.DeepEqual(got, someManifest()) {
-		t.Errorf("got %+v, %v; want %+v", got, err, someManifest())
-	}
-	for i := range data {
-		damaged := bytes.Clone(data)
-		damaged[i] ^= 0x10
-		if _, err := DecodeManifest(damaged); !errors.Is(err, ErrManifest) {
-			t.Errorf("byte %d changed: %v, want %v", i, err, ErrManifest)
+	for sums, want := range map[Sums]string{
+		SHA256:  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+		XXH3128: "06b05ab6733a618578af5f94892f3950" + strings.Repeat("0", 32),
+	} {
+		if got, err := sums.of(path); err != nil || hex.EncodeToString(got[:]) != want {
+			t.Errorf("sums %d: got %x, %v; want %s", sums, got, err, want)
 		}
 	}
 }
 
 func TestManifestRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Manifest){
+		"unknown sums":         func(m *Manifest) { m.Sums = 3 },
 		"no files":             func(m *Manifest) { m.Files = nil },
 		"a name with a folder": func(m *Manifest) { m.Files[0].Name = "../x" },
 		"a hidden name":        func(m *Manifest) { m.Files[0].Name = ".x" },
@@ -69,7 +89,7 @@ func TestManifestRefuses(t *testing.T) {
 		"no such partition":    func(m *Manifest) { m.Partition = maxPartitions },
 		"a long name":          func(m *Manifest) { m.Files[1].Name = strings.Repeat("x", maxName+1) },
 	} {
-		m := someManifest()
+		m := someManifest(XXH3128)
 		change(m)
 		if _, err := EncodeManifest(m); !errors.Is(err, ErrManifest) {
 			t.Errorf("%s: %v, want %v", name, err, ErrManifest)
@@ -78,11 +98,16 @@ func TestManifestRefuses(t *testing.T) {
 }
 
 func FuzzManifest(f *testing.F) {
-	encoded, err := EncodeManifest(someManifest())
+	encoded, err := EncodeManifest(someManifest(XXH3128))
+	if err != nil {
+		f.Fatal(err)
+	}
+	older, err := EncodeManifest(someManifest(SHA256))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(encoded, true)
+	f.Add(older, true)
 	f.Add(encoded[:manifestHead], true)
 	f.Add([]byte(manifestMagic), false)
 	f.Fuzz(func(t *testing.T, data []byte, seal bool) {
@@ -106,8 +131,8 @@ func FuzzManifest(f *testing.F) {
 func FuzzExchange(f *testing.F) {
 	f.Add((&request{kind: askOffer, partition: 3, above: 9}).encode())
 	f.Add((&request{kind: askRead, partition: 3, id: SnapshotID{1}, file: 2, offset: 5, length: 7}).encode())
-	f.Add(encodeAnswer([]byte("piece"), nil))
-	f.Add(encodeAnswer(nil, errors.New("no")))
+	f.Add(appendAnswer(nil, []byte("piece"), nil))
+	f.Add(appendAnswer(nil, nil, errors.New("no")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if r, err := decodeRequest(data); err == nil {
 			if !bytes.Equal(r.encode(), data) {
@@ -145,11 +170,11 @@ func TestExchange(t *testing.T) {
 		}
 	}
 	for _, want := range []error{ErrTaking, ErrGone, ErrUnable} {
-		if _, err := decodeAnswer(encodeAnswer([]byte("x"), want)); !errors.Is(err, want) {
+		if _, err := decodeAnswer(appendAnswer(nil, []byte("x"), want)); !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 	}
-	if body, err := decodeAnswer(encodeAnswer([]byte("x"), nil)); err != nil || string(body) != "x" {
+	if body, err := decodeAnswer(appendAnswer(nil, []byte("x"), nil)); err != nil || string(body) != "x" {
 		t.Errorf("got %q, %v", body, err)
 	}
 }

@@ -91,7 +91,7 @@ func newCourier(s *Shelf) *courier { return &courier{shelf: s, asked: make(chan 
 func (c *courier) Ask(ctx context.Context, asked []byte) ([]byte, error) {
 	c.asked <- struct{}{}
 	defer func() { <-c.asked }()
-	answer := c.shelf.Answer(ctx, asked)
+	answer := c.shelf.Answer(ctx, asked, nil)
 	if asked[1] == askRead {
 		c.pieces++
 		c.bytes += int64(len(answer) - answerHead)
@@ -178,7 +178,7 @@ func contents(t *testing.T, dir string) string {
 	}
 	var b strings.Builder
 	for _, e := range entries {
-		sum, err := sumOf(filepath.Join(dir, e.Name()))
+		sum, err := XXH3128.of(filepath.Join(dir, e.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +321,7 @@ func TestSeedRefuses(t *testing.T) {
 			}
 			change(m)
 			data, err := EncodeManifest(m)
-			return encodeAnswer(data, err), err
+			return appendAnswer(nil, data, err), err
 		}
 	}
 	for name, tt := range map[string]struct {
@@ -348,7 +348,7 @@ func TestSeedRefuses(t *testing.T) {
 		"an empty state":              {lie(func(m *Manifest) { m.Position = wal.Position{} }), nil, ErrUnfit},
 		"another time than it says":   {lie(func(m *Manifest) { m.Position.CommitMS++ }), nil, ErrDamaged},
 		"rows of another format":      {lie(func(m *Manifest) { m.Rows++ }), nil, ErrDamaged},
-		"bytes that are no manifest":  {func(int, []byte, []byte) ([]byte, error) { return encodeAnswer([]byte("x"), nil), nil }, nil, ErrManifest},
+		"bytes that are no manifest":  {func(int, []byte, []byte) ([]byte, error) { return appendAnswer(nil, []byte("x"), nil), nil }, nil, ErrManifest},
 		"bytes that are no answer":    {func(int, []byte, []byte) ([]byte, error) { return []byte("x"), nil }, nil, ErrExchange},
 		"the source cannot copy":      {nil, func(r *rig) { r.source.failed = errors.New("no disk") }, ErrUnable},
 		"the log is trimmed while...": {nil, func(r *rig) { trimWhile(r) }, ErrUnfit},
@@ -427,7 +427,7 @@ func TestShelf(t *testing.T) {
 	offer := func(above uint64) *Manifest {
 		t.Helper()
 		for {
-			answer, err := decodeAnswer(r.shelf.Answer(t.Context(), (&request{kind: askOffer, partition: 3, above: above}).encode()))
+			answer, err := decodeAnswer(r.shelf.Answer(t.Context(), (&request{kind: askOffer, partition: 3, above: above}).encode(), nil))
 			if errors.Is(err, ErrTaking) {
 				r.shelf.taking.Wait()
 				continue
@@ -444,7 +444,7 @@ func TestShelf(t *testing.T) {
 	}
 	read := func(m *Manifest) error {
 		ask := request{kind: askRead, partition: 3, id: m.ID, length: 5}
-		_, err := decodeAnswer(r.shelf.Answer(t.Context(), ask.encode()))
+		_, err := decodeAnswer(r.shelf.Answer(t.Context(), ask.encode(), nil))
 		return err
 	}
 	first := offer(0)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -90,19 +91,25 @@ func (s *Shelf) close() error {
 	return os.RemoveAll(s.dir)
 }
 
-// Answer answers a request of another node. It blocks as long as the pace demands, and until a piece is read.
-func (s *Shelf) Answer(ctx context.Context, asked []byte) []byte {
+// Answer answers a request of another node, in buf if it has room there, which it overwrites. It blocks as long as the pace demands, and until
+// a piece is read.
+func (s *Shelf) Answer(ctx context.Context, asked, buf []byte) []byte {
 	r, err := decodeRequest(asked)
 	if err != nil {
-		return encodeAnswer(nil, err)
+		return appendAnswer(buf[:0], nil, err)
 	}
 	if r.kind == askOffer {
-		return encodeAnswer(s.offer(&r))
+		manifest, err := s.offer(&r)
+		return appendAnswer(buf[:0], manifest, err)
 	}
-	if err := s.pace.Wait(ctx, r.length); err != nil {
-		return encodeAnswer(nil, err)
+	err = s.pace.Wait(ctx, r.length)
+	if err == nil {
+		buf, err = s.read(&r, appendAnswer(buf[:0], nil, nil))
 	}
-	return encodeAnswer(s.read(&r))
+	if err != nil {
+		return appendAnswer(buf[:0], nil, err)
+	}
+	return buf
 }
 
 // offer returns the manifest of the newest snapshot if it is fresh or being read, and begins to take one otherwise.
@@ -162,7 +169,7 @@ func (s *Shelf) take(partition int, state Copier, known map[string]summed) {
 
 // bind makes a snapshot. Only files that are not known are read.
 func (s *Shelf) bind(partition int, state Copier, known map[string]summed) (*book, map[string]summed, error) {
-	m := &Manifest{Partition: partition}
+	m := &Manifest{Partition: partition, Sums: XXH3128}
 	if _, err := rand.Read(m.ID[:]); err != nil {
 		return nil, nil, err
 	}
@@ -185,26 +192,27 @@ func (s *Shelf) bind(partition int, state Copier, known map[string]summed) (*boo
 	return b, known, nil
 }
 
-// read returns a piece of a file; it is shorter than asked for at the file's end.
-func (s *Shelf) read(r *request) ([]byte, error) {
+// read appends a piece of a file to buf; it is shorter than asked for at the file's end.
+func (s *Shelf) read(r *request, buf []byte) ([]byte, error) {
 	path := s.path(r)
 	if path == "" {
-		return nil, ErrGone
+		return buf, ErrGone
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, ErrGone // given up meanwhile
+		return buf, ErrGone // given up meanwhile
 	}
 	if err != nil {
-		return nil, err
+		return buf, err
 	}
 	defer f.Close() // it was only read
-	piece := make([]byte, r.length)
-	n, err := f.ReadAt(piece, r.offset)
+	head := len(buf)
+	buf = slices.Grow(buf, r.length)
+	n, err := f.ReadAt(buf[head:head+r.length], r.offset)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return buf, err
 	}
-	return piece[:n], nil
+	return buf[:head+n], nil
 }
 
 // path is where the file is that a request is about, empty when it is not here. It keeps the snapshot.

@@ -62,7 +62,7 @@ var table = map[string]may{
 	"wal":                    {ours: []string{"partitions/slot"}, outside: []string{xxhash}},
 	"wal/jetstream":          {ours: []string{"wal"}, outside: []string{natsGo}},
 	"wal/waltest":            {ours: []string{"wal"}},
-	"shipper":                {ours: []string{"wal"}},
+	"shipper":                {ours: []string{"wal"}, outside: []string{xxh3}}, // sums of files
 	// what carries snapshots between nodes, apart so that the shipper knows no NATS
 	"shipper/corenats": {ours: []string{"shipper"}, outside: []string{natsGo}},
 	// embedded hands out connections inside the process, and a connection is nats.go's.
@@ -83,7 +83,7 @@ var tested = map[string]may{
 	"node/changes":  {ours: []string{"wal/waltest", "embedded"}}, // projectors beside each other on a real stream
 	"node/cluster":  {ours: []string{"embedded"}},
 
-	"shipper/corenats": {ours: []string{"embedded"}},
+	"shipper/corenats": {ours: []string{"embedded", "wal", "wal/waltest"}}, // a whole seeding between two servers is measured
 	// the simulation of coordinator, lease and fence
 	"partitions/coordinator": {ours: []string{"wal", "wal/waltest", "partitions/lease"}},
 	"node/commands":          {ours: []string{"wal", "partitions/slot"}, outside: []string{"github.com/cockroachdb/pebble/v2"}},

@@ -46,22 +46,27 @@ func (c *Courier) Ask(ctx context.Context, request []byte) ([]byte, error) {
 	return m.Data, nil
 }
 
+// Answer answers a request, in buf if it has room there, which it may overwrite.
+type Answer func(ctx context.Context, request, buf []byte) []byte
+
 // Serve answers what is asked of the node whose server has the given name, one request after the other, until ctx ends. Then it
 // returns nil. It does not own nc.
-func Serve(ctx context.Context, nc *nats.Conn, server string, answer func(ctx context.Context, request []byte) []byte) error {
+func Serve(ctx context.Context, nc *nats.Conn, server string, answer Answer) error {
 	asked := make(chan *nats.Msg, maxAsked)
 	sub, err := nc.ChanSubscribe(subject+server, asked)
 	if err != nil {
 		return fmt.Errorf("listen for requests about snapshots: %w", err)
 	}
 	defer sub.Unsubscribe() // fails only without a connection
+	var buf []byte
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case m := <-asked:
 			if m.Reply != "" {
-				_ = m.Respond(answer(ctx, m.Data)) // who asked notices
+				buf = answer(ctx, m.Data, buf)
+				_ = m.Respond(buf) // which copies it; who asked notices a failure
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func TestAsk(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() {
-		served <- Serve(ctx, nc, "here", func(_ context.Context, asked []byte) []byte {
+		served <- Serve(ctx, nc, "here", func(_ context.Context, asked, _ []byte) []byte {
 			return append(bytes.Clone(asked), make([]byte, 1<<20)...)
 		})
 	}()
