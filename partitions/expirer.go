@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"shiplog/partitions/keyspace"
+	"shiplog/shipper"
 )
 
 const (
@@ -99,7 +100,7 @@ func (p *Partition) removeDue(ctx context.Context, place []byte,
 		if len(due) < expireScan {
 			break
 		}
-		rest(ctx, expireRest*p.cfg.Now().Sub(begin))
+		shipper.Rest(ctx, expireRest*p.cfg.Now().Sub(begin))
 	}
 	return place, nil
 }

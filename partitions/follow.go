@@ -80,21 +80,9 @@ func (p *Partition) enter(ctx context.Context) error {
 			p.beReplica(at, p.writerOf(ctx, at))
 			return nil
 		}
-		if !rest(ctx, askAgain) {
+		if !shipper.Rest(ctx, askAgain) {
 			return context.Cause(ctx)
 		}
-	}
-}
-
-// rest waits for d, and tells whether ctx still goes on.
-func rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 
@@ -301,7 +289,7 @@ func (p *Partition) end(ctx context.Context) (wal.Seq, error) {
 		if err == nil {
 			return bounds.Last, nil
 		}
-		if !rest(enough, askAgain) {
+		if !shipper.Rest(enough, askAgain) {
 			return 0, context.Cause(ctx)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -106,16 +105,17 @@ func waits(t *testing.T, all ...*taker) {
 // gets waits for w to be woken and compares what it has taken.
 func gets(t *testing.T, w *taker, want string) wake {
 	t.Helper()
-	select {
-	case got := <-w.woken:
-		if got.err != nil || w.got != want {
-			t.Errorf("%q took %q, %v, want %q", w.keys, w.got, got.err, want)
-		}
-		return got
-	case <-time.After(patience):
-		t.Fatalf("%q is not woken", w.keys)
-		return wake{}
+	got := w.wakes(t)
+	if got.err != nil || w.got != want {
+		t.Errorf("%q took %q, %v, want %q", w.keys, w.got, got.err, want)
 	}
+	return got
+}
+
+// wakes waits for w to be woken, and returns with what it is.
+func (w *taker) wakes(t *testing.T) wake {
+	t.Helper()
+	return receive(t, w.woken, fmt.Sprintf("the waking of who waits for %q", w.keys))
 }
 
 // Each key serves those that wait for it in the order in which they came; others keep their places.
@@ -336,7 +336,7 @@ func TestParkedUnitThatFails(t *testing.T) {
 	l.park(bad)
 	l.park(good)
 	l.set("k", "v")
-	if got := <-bad.woken; !errors.Is(got.err, ErrTooLarge) {
+	if got := bad.wakes(t); !errors.Is(got.err, ErrTooLarge) {
 		t.Errorf("a unit that is too large: %v", got.err)
 	}
 	gets(t, good, "v")
@@ -370,7 +370,7 @@ func TestUnparkRaces(t *testing.T) {
 				if _, served, err := l.Park(w, keysOf(w)); err != nil {
 					t.Error(err)
 				} else if !served && !l.Unpark(w) {
-					<-w.woken
+					<-w.woken // it comes at once: who took w out wakes it
 				}
 				mu.Lock()
 				taken[w.got]++
@@ -418,7 +418,7 @@ func TestParkedAreDismissed(t *testing.T) {
 		if err := l.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if got := <-w.woken; !errors.Is(got.err, ErrNotServing) || got.commit != nil {
+		if got := w.wakes(t); !errors.Is(got.err, ErrNotServing) || got.commit != nil {
 			t.Errorf("woken with %+v", got)
 		}
 		if l.Unpark(w) {
@@ -431,11 +431,12 @@ func TestParkedAreDismissed(t *testing.T) {
 		w := l.park(newTaker("k"))
 		begin(t, log.Writer(), vfs.NewCrashableMem())
 		l.set("x", "y")
-		if got := <-w.woken; !errors.Is(got.err, ErrDeposed) || got.commit != nil {
+		if got := w.wakes(t); !errors.Is(got.err, ErrDeposed) || got.commit != nil {
 			t.Errorf("woken with %+v", got)
 		}
-		<-l.ran
-		l.ran <- nil // for stop
+		if err := l.ends(); !errors.Is(err, ErrDeposed) {
+			t.Errorf("Run: %v", err)
+		}
 	})
 	t.Run("hand-over", func(t *testing.T) {
 		dismissedBy(t, func(c *copies) {
@@ -473,7 +474,7 @@ func dismissedBy(t *testing.T, change func(c *copies)) {
 		if len(w.woken) != 1 {
 			t.Fatal("not woken")
 		}
-		if got := <-w.woken; !errors.Is(got.err, ErrNotServing) || got.commit != nil || w.got != "" {
+		if got := w.wakes(t); !errors.Is(got.err, ErrNotServing) || got.commit != nil || w.got != "" {
 			t.Errorf("woken with %+v, %q", got, w.got)
 		}
 		if late {

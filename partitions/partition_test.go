@@ -88,10 +88,9 @@ func TestSecondPrimaryDeposesTheFirst(t *testing.T) {
 	if err := await(t, c); !errors.Is(err, ErrDeposed) {
 		t.Errorf("the write of the deposed primary has outcome %v, want ErrDeposed", err)
 	}
-	if err := <-first.ran; !errors.Is(err, ErrDeposed) {
+	if err := first.ends(); !errors.Is(err, ErrDeposed) {
 		t.Errorf("Run of the deposed primary: %v", err)
 	}
-	first.ran <- nil
 	second.check(map[string]string{"k": "-"})
 }
 

@@ -48,10 +48,9 @@ func TestStateOfAnotherHistoryIsRefused(t *testing.T) {
 		}
 	}
 	l := open(t, logs[0].Writer(), states[1])
-	if err := <-l.ran; !errors.Is(err, ErrDiffers) {
+	if err := l.ends(); !errors.Is(err, ErrDiffers) {
 		t.Errorf("Run: %v, want ErrDiffers", err)
 	}
-	l.ran <- nil
 	if got := len(records(t, logs[0].Writer(), 1)); got != 2 {
 		t.Errorf("the log has %d records, want the 2 of before", got)
 	}
@@ -69,10 +68,9 @@ func TestLogTrimmedBeyondTheStateIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	l = open(t, writer, left)
-	if err := <-l.ran; !errors.Is(err, ErrBehind) {
+	if err := l.ends(); !errors.Is(err, ErrBehind) {
 		t.Errorf("Run: %v, want ErrBehind", err)
 	}
-	l.ran <- nil
 }
 
 // I10: the log is trimmed behind what is durable, and what the state lacks is still there after a power cut.

@@ -78,7 +78,7 @@ func (l *life) stop() error {
 	l.t.Helper()
 	l.over = true
 	l.end(errors.New("stopped by the test"))
-	err := <-l.ran
+	err := receive(l.t, l.ran, "the end of Run")
 	if closing := l.Close(); closing != nil {
 		l.t.Errorf("Close: %v", closing)
 	}
@@ -95,7 +95,7 @@ func (l *life) kill() *vfs.MemFS {
 		l.t.Errorf("close the log: %v", err)
 	}
 	l.end(errors.New("killed by the test"))
-	<-l.ran
+	receive(l.t, l.ran, "the end of Run")
 	if err := l.Abandon(); err != nil {
 		l.t.Errorf("Abandon: %v", err)
 	}
@@ -156,13 +156,27 @@ func await(t *testing.T, c *Commit) error {
 	if c == nil {
 		return nil
 	}
+	receive(t, c.Done(), "the outcome of a record")
+	return c.Err()
+}
+
+// receive returns what comes, and ends the test when nothing does.
+func receive[T any](t *testing.T, from <-chan T, what string) (got T) {
+	t.Helper()
 	select {
-	case <-c.Done():
-		return c.Err()
+	case got = <-from:
 	case <-time.After(patience):
-		t.Fatal("a commit is not decided")
-		return nil
+		t.Fatalf("%s does not come", what)
 	}
+	return got
+}
+
+// ends waits for Run to return by itself, and returns what it does.
+func (l *life) ends() error {
+	l.t.Helper()
+	err := receive(l.t, l.ran, "the end of Run")
+	l.ran <- nil // for stop
+	return err
 }
 
 // undecided fails if the commit is decided by now.

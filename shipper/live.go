@@ -196,7 +196,7 @@ func (l Along) read(ctx context.Context, next wal.Seq, fn func(seq wal.Seq, mess
 		if err != nil || !more {
 			return next, err
 		}
-		if early := livePace - time.Since(gave); early > 0 && !rest(ctx, early) {
+		if early := livePace - time.Since(gave); early > 0 && !Rest(ctx, early) {
 			return next, context.Cause(ctx)
 		}
 	}
@@ -227,8 +227,8 @@ func (l Along) await(ctx context.Context, changed <-chan struct{}, next wal.Seq)
 	}
 }
 
-// rest waits for d, and tells whether ctx still goes on.
-func rest(ctx context.Context, d time.Duration) bool {
+// Rest waits for d, and tells whether ctx still goes on. It is for those who ask a log again, or read it in a measured way.
+func Rest(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
