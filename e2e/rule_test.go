@@ -57,18 +57,34 @@ func sorted(v Value, deep bool) Value {
 			v.Elems[i] = sorted(e, true)
 		}
 	}
-	if v.Kind != '%' {
-		slices.SortFunc(v.Elems, func(a, b Value) int { return strings.Compare(a.String(), b.String()) })
-		return v
+	if v.Kind == '%' {
+		return paired(v)
 	}
-	return paired(v)
+	v.Elems = byLook(slices.Collect(slices.Chunk(v.Elems, 1)))
+	return v
+}
+
+// byLook puts runs of elements one behind the other, in the order of how the first of each looks.
+func byLook(runs [][]Value) []Value {
+	type seen struct {
+		look string
+		run  []Value
+	}
+	all := make([]seen, len(runs)) // looking is slow: once for each
+	for i, run := range runs {
+		all[i] = seen{run[0].String(), run}
+	}
+	slices.SortFunc(all, func(a, b seen) int { return strings.Compare(a.look, b.look) })
+	var elems []Value
+	for _, s := range all {
+		elems = append(elems, s.run...)
+	}
+	return elems
 }
 
 // paired orders an aggregate of keys and values, a map or RESP2's flat array, by key.
 func paired(v Value) Value {
-	pairs := slices.Collect(slices.Chunk(v.Elems, 2))
-	slices.SortFunc(pairs, func(a, b []Value) int { return strings.Compare(a[0].String(), b[0].String()) })
-	v.Elems = slices.Concat(pairs...)
+	v.Elems = byLook(slices.Collect(slices.Chunk(v.Elems, 2)))
 	return v
 }
 
