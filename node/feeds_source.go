@@ -12,8 +12,8 @@ import (
 	"shiplog/wal"
 )
 
-// errNotOpen says that a copy will be here as soon as its log and its state are open.
-var errNotOpen = errors.New("the partition is not open here yet")
+// errNotOpen says that a copy is here, and that its log and its state are not open: yet, or any more.
+var errNotOpen = errors.New("the partition is not open here now")
 
 // copySource is this node's copy of a partition, for those who read its log and its state.
 type copySource struct {
@@ -42,7 +42,13 @@ func (s *solo) partitions() int { return 1 }
 
 func (s *solo) slots(int) slot.Range { return allSlots() }
 
-func (s *solo) elsewhere(partition int) reply.Reply { return noSuchPartition(partition, 1) }
+// elsewhere answers that the only partition cannot be read now: the node is stopping.
+func (s *solo) elsewhere(partition int) reply.Reply {
+	if partition == 0 {
+		return reply.Errorf("TRYAGAIN %v", errNotOpen)
+	}
+	return noSuchPartition(partition, 1)
+}
 
 func noSuchPartition(partition, of int) reply.Reply {
 	return reply.Errorf("ERR no such partition: %d of %d", partition, of)

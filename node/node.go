@@ -230,12 +230,14 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-// serveClients accepts connections once the partitions are ready, until ctx has ended and others had the chance to take over.
+// serveClients accepts connections once the partitions and their feeds are ready, until ctx has ended and others had the chance to take over.
 func (n *Node) serveClients(ctx context.Context) error {
-	select {
-	case <-n.holder.ready():
-	case <-ctx.Done():
-		return nil
+	for _, ready := range []<-chan struct{}{n.holder.ready(), n.feeds.read.Running()} {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return nil
+		}
 	}
 	close(n.ready)
 	accepting, end := context.WithCancelCause(context.WithoutCancel(ctx))

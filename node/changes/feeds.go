@@ -27,7 +27,8 @@ type Config struct {
 // Feeds are the change feeds of a node: they read its copies of logs for everybody. Run owns their goroutines. All methods are safe from any
 // goroutine.
 type Feeds struct {
-	cfg Config
+	cfg     Config
+	running chan struct{} // closed when Run has begun
 
 	mu        sync.Mutex
 	stretches []*stretch
@@ -39,10 +40,13 @@ func New(cfg Config) *Feeds {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 1<<31 - 1
 	}
-	return &Feeds{cfg: cfg}
+	return &Feeds{cfg: cfg, running: make(chan struct{})}
 }
 
-// Run lets feeds be read until ctx ends.
+// Running is closed when Run has begun: before that nothing can be read, and what Go is given is lost.
+func (f *Feeds) Running() <-chan struct{} { return f.running }
+
+// Run lets feeds be read until ctx ends. It must not be called twice.
 func (f *Feeds) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	f.setStart(func(run func(context.Context)) context.CancelFunc {
@@ -53,6 +57,7 @@ func (f *Feeds) Run(ctx context.Context) error {
 		})
 		return cancel
 	})
+	close(f.running)
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {

@@ -340,3 +340,26 @@ func TestBusy(t *testing.T) {
 		}
 	})
 }
+
+// Who waits for Running loses nothing to a beginning that is late: what is given to Go before that never runs.
+func TestRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(Config{Sources: one{newScript(t)}})
+		select {
+		case <-f.Running():
+			t.Error("feeds that do not run say that they do")
+		default:
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- f.Run(ctx) }()
+		<-f.Running()
+		ran := make(chan struct{})
+		f.Go(func(context.Context) { close(ran) })
+		<-ran
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -43,6 +43,12 @@ func streamOnThree(t *testing.T) (servers []*embedded.Server, streams []*Stream)
 		}
 	}
 	eventually(t, "a stream with three copies", func() bool { return streams[0].Ensure(t.Context(), StreamLimits{Replicas: 3}) == nil })
+	for _, s := range streams { // a server may not know yet who takes its messages
+		eventually(t, "an answer to what cannot be stored", func() bool {
+			_, err := s.Publish(t.Context(), 0, 1<<40, []Message{{Type: TypeString, Op: "set", ID: "none", Body: []byte("{}")}})
+			return errors.Is(err, ErrConflict)
+		})
+	}
 	return servers, streams
 }
 
@@ -90,6 +96,45 @@ func TestFenceOfThreeCopies(t *testing.T) {
 	if got := keysOf(t, published(t, servers[1], len(want)), false); !slices.Equal(got, want) {
 		t.Errorf("the stream has %d messages, %d were said to be stored:\n%q\n%q", len(got), len(want), got, want)
 	}
+}
+
+// Every message of a batch carries the fence, and the same one: with several copies JetStream takes in another batch while the first is not stored
+// yet, and judges each message by its own.
+func TestEveryMessageCarriesTheFence(t *testing.T) {
+	for _, n := range []int{1, 2, 5} {
+		batch := make([]Message, n)
+		for i := range batch {
+			batch[i] = Message{Type: TypeHash, Op: "hset", ID: fmt.Sprint("id", i), Key: []byte("k"), Body: []byte("{}")}
+		}
+		batch[n-1].Token = "token"
+		ids := make(map[string]bool)
+		for i, m := range encode(7, 42, batch) {
+			last := i == n-1
+			for name, want := range map[string]string{
+				"Nats-Expected-Last-Subject-Sequence": "42", "Nats-Expected-Last-Subject-Sequence-Subject": "changes.7.>", "Nats-Msg-Id": batch[i].ID,
+				"Nats-Batch-Sequence": only(n > 1, fmt.Sprint(i+1)), "Nats-Batch-Commit": only(n > 1 && last, "1"), "Shiplog-Token": only(last, "token"),
+			} {
+				if got := m.Header.Get(name); got != want {
+					t.Errorf("message %d of %d: %s is %q, want %q", i, n, name, got, want)
+				}
+			}
+			if want := "_R_.changes.7.hash.hset"; m.Subject != want {
+				t.Errorf("message %d of %d goes to %s, want %s", i, n, m.Subject, want)
+			}
+			ids[m.Header.Get("Nats-Batch-Id")] = true
+		}
+		if len(ids) != 1 || ids[""] != (n == 1) {
+			t.Errorf("%d messages are of the batches %v", n, ids)
+		}
+	}
+}
+
+// only is a text when a condition holds.
+func only(when bool, text string) string {
+	if when {
+		return text
+	}
+	return ""
 }
 
 // changeOf is a change that sets a key.

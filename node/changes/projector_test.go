@@ -50,14 +50,7 @@ func runFeeds(t *testing.T, s *script) *Feeds {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(ctx) }()
-	for f.Go(func(context.Context) {}); ; {
-		f.mu.Lock()
-		running := f.start != nil
-		f.mu.Unlock()
-		if running {
-			break
-		}
-	}
+	<-f.Running()
 	t.Cleanup(func() {
 		cancel()
 		<-ended
