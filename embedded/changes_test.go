@@ -281,12 +281,7 @@ func TestReadersOfACluster(t *testing.T) {
 	for i := range 3 {
 		servers = append(servers, join(t, fmt.Sprint("n", i), func(c *Config) { c.Changes = forReaders() }))
 	}
-	routes := addresses(servers...)
-	for _, s := range servers {
-		if err := s.SetRoutes(routes); err != nil {
-			t.Fatal(err)
-		}
-	}
+	begin(t, servers)
 	_, changes := changesStream(t, servers[0], 3)
 	before := changes.CachedInfo().Config
 	for _, s := range servers {

@@ -3,14 +3,11 @@ package embedded
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -38,11 +35,8 @@ type Cluster struct {
 	Port int    // 0: one that is free, for the life of the Server (RoutePort)
 	// Advertise is host:port as other servers are told of it; empty: as listened.
 	Advertise string
-	// Routes are host:port of servers of the cluster, at best of all of them and this one: then a new cluster begins
-	// when all of them are there. Empty: none is known yet (SetRoutes).
+	// Routes are host:port of other servers of the cluster, of this one too if that is easier. Empty: none is known yet (SetRoutes).
 	Routes []string
-	// Joins says that there is a cluster, in which this server is new or was before: it begins none. SetRoutes ends that.
-	Joins bool
 	// Secret is what the servers of a cluster know and nobody else. Required.
 	Secret string
 	// Election is the shortest time without a leader after which a group elects one; 0: the server's own, 4 s.
@@ -117,66 +111,10 @@ func (c *Cluster) listenable() error {
 	return listener.Close()
 }
 
-// metaFolder holds the log of JetStream's meta group, in which the cluster's servers agree on what streams there are.
-func (s *Server) metaFolder() string {
-	return filepath.Join(s.cfg.Dir, "jetstream", systemAccount, "_js_", "_meta_")
-}
-
-// formed says whether this server has ever heard anything of a meta group.
-func (s *Server) formed() (bool, error) {
-	for _, pattern := range []string{"msgs/*.blk", "snapshots/*"} {
-		found, err := filepath.Glob(filepath.Join(s.metaFolder(), pattern))
-		if err != nil {
-			return false, err
-		}
-		for _, path := range found {
-			if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
-}
-
-// unlearn makes a server that is in no meta group yet count again how many it takes to begin one. It notes
-// that at its first start, from the routes it has then: with too few of them, two halves of a new cluster
-// could each begin a group of their own. One that joins notes more than there can ever be: two that come at the same time and know one
-// address each would else count two servers, elect each other, and with an empty log depose the leader of the cluster that they
-// come to, whose streams would be gone. The leader that lets it in tells it the true number.
-func (s *Server) unlearn() error {
-	formed, err := s.formed()
-	if err != nil || formed {
-		return err
-	}
-	file := filepath.Join(s.metaFolder(), "peers.idx")
-	if s.cluster.Joins {
-		if err := os.MkdirAll(s.metaFolder(), 0o700); err != nil {
-			return err
-		}
-		return os.WriteFile(file, peersUnknown(joinerCounts), 0o600)
-	}
-	err = os.Remove(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// joinerCounts is how many servers one that joins believes to be needed to begin a group: half of it never are there.
-const joinerCounts = 1 << 20
-
-// peersUnknown is what a server notes of a group of so many peers, none of which it knows (encodePeerState in nats-server's raft.go): the size of
-// the group, the number of peers known, and that it is not known whether the group extends another.
-func peersUnknown(size uint32) []byte {
-	state := binary.LittleEndian.AppendUint32(nil, size)
-	state = binary.LittleEndian.AppendUint32(state, 0)
-	return binary.LittleEndian.AppendUint16(state, 0)
-}
-
 // SetRoutes tells the server of a cluster which others there are, as Cluster.Routes does. Connections stay, and streams
-// are served meanwhile. A server that is in no cluster yet has nothing to serve, and is restarted.
+// are served meanwhile.
 func (s *Server) SetRoutes(routes []string) error {
-	return s.change("routes", func(c *Cluster) { c.Routes, c.Joins = slices.Clone(routes), false })
+	return s.change("routes", func(c *Cluster) { c.Routes = slices.Clone(routes) })
 }
 
 // SetTags gives the server of a cluster other tags. Streams that are there stay where they are.
@@ -207,8 +145,7 @@ func (s *Server) change(what string, how func(*Cluster)) error {
 		return nil
 	}
 	s.cluster = &after
-	err := s.adopt(!slices.Equal(before.Routes, after.Routes))
-	if err != nil {
+	if err := s.adopt(); err != nil {
 		s.cluster = before
 		return fmt.Errorf("set %s: %w", what, err)
 	}
@@ -216,14 +153,7 @@ func (s *Server) change(what string, how func(*Cluster)) error {
 }
 
 // adopt makes the running server take s.cluster. The caller holds mu.
-func (s *Server) adopt(routes bool) error {
-	formed, err := s.formed()
-	if err != nil {
-		return err
-	}
-	if routes && !formed {
-		return s.restart()
-	}
+func (s *Server) adopt() error {
 	options, err := s.options()
 	if err != nil {
 		return err

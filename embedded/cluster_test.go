@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,18 +70,35 @@ func addresses(servers ...*Server) (routes []string) {
 	return routes
 }
 
-// unite starts n servers that know nobody, and then tells each of all.
+// unite starts n servers that know nobody, and then tells each of all and lets them begin.
 func unite(t *testing.T, n int) (servers []*Server) {
 	t.Helper()
 	for i := range n {
 		servers = append(servers, join(t, fmt.Sprintf("n%d", i), nil))
 	}
+	begin(t, servers)
+	return servers
+}
+
+// begin tells each server of all, and lets them begin a group together.
+func begin(t *testing.T, servers []*Server) {
+	t.Helper()
+	acquaint(t, servers)
+	for _, s := range servers {
+		if err := s.Begin(len(servers)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// acquaint tells each server of all.
+func acquaint(t *testing.T, servers []*Server) {
+	t.Helper()
 	for _, s := range servers {
 		if err := s.SetRoutes(addresses(servers...)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return servers
 }
 
 func leaders(servers []*Server) (leading []*Server) {
@@ -500,70 +515,5 @@ func TestClusterClosed(t *testing.T) {
 	}
 	if s.LeadsMeta() || s.LeadsStream("S") || s.Peers() != nil {
 		t.Error("it leads")
-	}
-}
-
-// Servers that join count on more servers than there are, so that they never begin a cluster among themselves, until they are let in.
-func TestJoinersBeginNothing(t *testing.T) {
-	size := func(s *Server) uint32 {
-		state, err := os.ReadFile(filepath.Join(s.metaFolder(), "peers.idx"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return binary.LittleEndian.Uint32(state)
-	}
-	lone := join(t, "lone", func(c *Config) { c.Cluster.Joins = true })
-	if got := size(lone); got != joinerCounts {
-		t.Errorf("it takes %d servers, want %d", got, joinerCounts)
-	}
-	servers := unite(t, 3)
-	united(t, servers)
-	for _, name := range []string{"n3", "n4"} {
-		servers = append(servers, join(t, name, func(c *Config) { c.Cluster.Joins, c.Cluster.Routes = true, addresses(servers[0]) }))
-	}
-	united(t, servers)
-	eventually(t, "all count five servers", func() bool {
-		for _, s := range servers {
-			if size(s) != 5 {
-				return false
-			}
-		}
-		return true
-	})
-}
-
-// How many servers it takes to begin a cluster is counted again when more are named, so that no two parts of it can each begin one;
-// it is not when the server has been in a cluster.
-func TestBeginningIsCountedAgain(t *testing.T) {
-	size := func(s *Server) uint32 {
-		state, err := os.ReadFile(filepath.Join(s.metaFolder(), "peers.idx"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return binary.LittleEndian.Uint32(state)
-	}
-	alone := join(t, "n0", nil)
-	if got := size(alone); got != 2 {
-		t.Errorf("it takes %d servers, want 2", got)
-	}
-	named := append(addresses(alone), "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4", "127.0.0.1:4")
-	if err := alone.SetRoutes(named); err != nil {
-		t.Fatal(err)
-	}
-	if got := size(alone); got != 5 {
-		t.Errorf("with five named it takes %d servers, want 5", got)
-	}
-	servers := unite(t, 2)
-	united(t, servers)
-	eventually(t, "both know of their cluster", func() bool {
-		one, _ := servers[0].formed()
-		other, _ := servers[1].formed()
-		return one && other
-	})
-	if err := servers[0].unlearn(); err != nil {
-		t.Fatal(err)
-	}
-	if got := size(servers[0]); got != 2 {
-		t.Errorf("a server of a cluster of 2 counts %d", got)
 	}
 }

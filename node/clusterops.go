@@ -122,6 +122,8 @@ func (m *members) Create(ctx context.Context, partitions, copies int) error {
 	if copies == 0 {
 		copies = s.Copies
 	}
+	m.asked.Store(true)
+	defer m.asked.Store(false)
 	return m.wish(ctx, coordinator.Wish{Verb: coordinator.WishCreate, Cluster: s.Cluster, Partitions: partitions, Copies: copies})
 }
 

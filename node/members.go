@@ -34,10 +34,7 @@ type members struct {
 	leaving atomic.Bool
 	rate    rate
 
-	free        atomic.Uint64 // bytes of the disk; look keeps it, and the next
-	streams     atomic.Int64  // that the server has a part of
-	coordinates atomic.Bool
-
+	told
 	vouched vouchers // used by hear only
 	idle    string   // used by follow only: what operators were told of why it holds nothing
 
@@ -49,6 +46,15 @@ type members struct {
 	aside   func(func() error) // the same: runs beside the copies
 	ended   bool
 	filler  filler
+}
+
+// told is what heartbeats say of the node beside its partitions: others keep it, since finding it out may wait for a disk.
+type told struct {
+	free        atomic.Uint64 // bytes of the disk; look keeps it, and the next
+	streams     atomic.Int64  // that the server has a part of
+	coordinates atomic.Bool
+	blank       atomic.Bool // its server is in no meta group; found keeps it
+	asked       atomic.Bool // it is to make a cluster of the nodes that it hears; Create keeps it
 }
 
 // holding are the copies that a node has. members.mu guards it.
@@ -75,8 +81,7 @@ func (n *Node) clusterConfig(known *coordinator.Map) *embedded.Cluster {
 	return &embedded.Cluster{
 		Host: c.Net.Bind[0].Host, Port: int(c.BusPort()),
 		Advertise: net.JoinHostPort(announced.Host, strconv.Itoa(int(announced.BusPort))),
-		Routes:    routes, Joins: known != nil || c.Cluster.Expect == 0 && len(c.Cluster.Join) > 0,
-		Secret: c.Cluster.Secret, Election: c.Cluster.Times.Election,
+		Routes:    routes, Secret: c.Cluster.Secret, Election: c.Cluster.Times.Election,
 	}
 }
 
@@ -103,6 +108,7 @@ func (m *members) open() error {
 		return err
 	}
 	m.routes = n.clusterConfig(known).Routes
+	m.blank.Store(n.nats.Blank())
 	m.vouched = vouchers{every: c.Times.Heartbeat}
 	m.agent = cluster.New(cluster.Config{
 		Connect: n.nats.Connect, Self: m.self, Leads: n.nats.LeadsMeta, Report: m.report, Settings: m.settings(),
@@ -148,6 +154,7 @@ func (m *members) run(ctx, serving context.Context, g *errgroup.Group) {
 		return m.agent.Run(background)
 	})
 	g.Go(func() error { return m.look(serving) })
+	g.Go(func() error { return m.found(serving) })
 	m.runFiller(serving, g)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -310,6 +317,7 @@ func (m *members) report() coordinator.Report {
 	r := coordinator.Report{
 		Node: m.self, Run: m.node.commands.RunID(), Leaving: m.leaving.Load(), FreeDisk: m.free.Load(),
 		Coordinates: m.coordinates.Load(), Streams: int(m.streams.Load()),
+		Blank: m.blank.Load(), Begins: m.asked.Load(),
 	}
 	if known := m.agent.Map(); known != nil {
 		r.Map, r.Cluster = known.Version, known.Cluster

@@ -38,7 +38,7 @@ func streamOnThree(t *testing.T) (servers []*embedded.Server, streams []*Stream)
 		routes = append(routes, net.JoinHostPort("127.0.0.1", strconv.Itoa(server.RoutePort())))
 	}
 	for _, server := range servers {
-		if err := server.SetRoutes(routes); err != nil {
+		if err := errors.Join(server.SetRoutes(routes), server.Begin(len(servers))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -201,7 +202,7 @@ func servers(t *testing.T, n int) []*member {
 		routes = append(routes, net.JoinHostPort("127.0.0.1", strconv.Itoa(server.RoutePort())))
 	}
 	for _, m := range members {
-		if err := m.server.SetRoutes(routes); err != nil {
+		if err := errors.Join(m.server.SetRoutes(routes), m.server.Begin(n)); err != nil {
 			t.Fatal(err)
 		}
 	}

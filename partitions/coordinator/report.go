@@ -23,11 +23,14 @@ type Report struct {
 	Cluster string `json:"cluster,omitempty"`
 	Leaving bool   `json:"leaving,omitempty"` // it is told to stop: others should lead
 	// Coordinates says that this node decides who leads, or believes to.
-	Coordinates bool              `json:"coordinates,omitempty"`
-	FreeDisk    uint64            `json:"freeDisk"`
-	Streams     int               `json:"streams,omitempty"` // that its server has a part of
-	Load        float64           `json:"load"`              // commands a second, lately
-	Partitions  []PartitionReport `json:"partitions"`
+	Coordinates bool `json:"coordinates,omitempty"`
+	// Blank says that its server has never heard of a JetStream meta group on its disk, Begins that it is told to begin one with all that are blank.
+	Blank      bool              `json:"blank,omitempty"`
+	Begins     bool              `json:"begins,omitempty"`
+	FreeDisk   uint64            `json:"freeDisk"`
+	Streams    int               `json:"streams,omitempty"` // that its server has a part of
+	Load       float64           `json:"load"`              // commands a second, lately
+	Partitions []PartitionReport `json:"partitions"`
 }
 
 // PartitionReport is how a node has one partition.

@@ -46,7 +46,7 @@ func clusterOf(t testing.TB, n int) (servers []*embedded.Server, configs []embed
 	}
 	for i, server := range servers {
 		configs[i].Cluster.Routes = routes
-		if err := server.SetRoutes(routes); err != nil {
+		if err := errors.Join(server.SetRoutes(routes), server.Begin(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
