@@ -68,10 +68,8 @@ const randomWindow = 64
 func (v *View) randomMember(h *head) (sub, value []byte) {
 	m := v.elements(h)
 	if m.whole {
-		first := m.tree.before([]byte{areaMember})
-		n := m.tree.before(areaEnd(areaMember)) - first
-		key, e, _, _ := m.tree.at(first + rand.Int64N(max(n, 1)))
-		return []byte(key), e.value
+		at := m.tree.seekAt(m.tree.before([]byte{areaMember}) + rand.Int64N(max(topOfHead(h).count, 1)))
+		return clone(v.store.hot.spot.take(m, &at)), at.value().value
 	}
 	type row struct{ sub, value []byte }
 	var window []row

@@ -158,6 +158,7 @@ func (o *overlay) count(sub []byte, n int64) {
 // undoRow brings a row back to what it was before the unit.
 func (t *Tx) undoRow(u *undo) {
 	m, before := u.elements, u.elements.bytes
+	m.closeWindow()
 	switch at := &t.store.hot.spot; {
 	case u.had:
 		at.find(m, []byte(u.sub))

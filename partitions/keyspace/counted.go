@@ -158,21 +158,9 @@ func (c *counted[T]) at(i int64) (key string, v T, rest int64, ok bool) {
 	if i < 0 || i >= c.total {
 		return "", v, 0, false
 	}
-	n := c.root
-	for n.kids != nil {
-		kid := 0
-		for i >= n.kids[kid].weight {
-			i -= n.kids[kid].weight
-			kid++
-		}
-		n = n.kids[kid].node
-	}
-	item := 0
-	for i >= n.items[item].weight {
-		i -= n.items[item].weight
-		item++
-	}
-	return n.items[item].key, n.items[item].value, i, true
+	var k countedCursor[T]
+	rest = k.findAt(c, i)
+	return k.key(), k.value(), rest, true
 }
 
 // floor returns the last entry whose key is not greater than the given one.

@@ -31,6 +31,35 @@ func (c *counted[T]) seekBack(key []byte) (k countedCursor[T]) {
 	return k
 }
 
+// seekAt returns a cursor at the entry in whose weight position i falls, counted from 0. There must be one.
+func (c *counted[T]) seekAt(i int64) (k countedCursor[T]) {
+	k.findAt(c, i)
+	return k
+}
+
+// findAt goes to the entry in whose weight position i falls, and returns i minus the weights before it.
+func (k *countedCursor[T]) findAt(c *counted[T], i int64) (rest int64) {
+	n := c.root
+	k.levels = 0
+	for n.kids != nil {
+		kid := 0
+		for i >= n.kids[kid].weight {
+			i -= n.kids[kid].weight
+			kid++
+		}
+		k.steps[k.levels] = countedStep[T]{n, kid}
+		k.levels++
+		n = n.kids[kid].node
+	}
+	item := 0
+	for i >= n.items[item].weight {
+		i -= n.items[item].weight
+		item++
+	}
+	k.leaf, k.i = n, item
+	return i
+}
+
 // find goes to the leaf that key belongs to and to its first item whose key is not less, which may be none.
 func (k *countedCursor[T]) find(c *counted[T], key []byte) {
 	n := c.root

@@ -14,6 +14,7 @@ type elements struct {
 	sweep  string // rows before it have left a tree that is no longer whole; "" when there is nothing to sweep
 	asked  int64  // how often Pebble was asked for a row since the collection was last whole
 	census *census
+	window window
 }
 
 // element is one row.
@@ -50,6 +51,9 @@ func elementBytes(sub string, value []byte) int64 {
 // taken out where the collection is whole.
 func (m *elements) put(at *spot, e element) (name string, prev element, had bool) {
 	k := &at.cursor
+	if !e.gone {
+		m.admit(at.sub)
+	}
 	switch {
 	case at.there && e.gone && m.whole:
 		name, prev = k.key(), k.value()
@@ -108,7 +112,8 @@ func (m *elements) shed(applied uint64) {
 		if m.whole {
 			continue
 		}
-		if k, had := m.tree.find([]byte(first.sub)); had && k.value().record == first.record {
+		k, had := m.tree.find([]byte(first.sub))
+		if had && k.value().record == first.record && (k.value().gone || !m.window.covers([]byte(first.sub))) {
 			m.remove(&k)
 		}
 	}
@@ -131,7 +136,8 @@ func (m *elements) complete() {
 	for _, sub := range gone {
 		m.forget(sub)
 	}
-	m.whole = true
+	m.closeWindow()
+	m.whole, m.sweep = true, ""
 }
 
 // thin makes the collection whole no longer. Its rows leave memory little by little; those that are gone, as Pebble may not know yet, come
@@ -165,10 +171,11 @@ func (m *elements) sweepSome(applied uint64) {
 	c := m.tree.seek([]byte(m.sweep))
 	for ; c.ok() && n < sweepRows; c.next() {
 		m.sweep = c.key() + "\x00"
-		if record := c.value().record; record <= applied {
-			out[n] = m.sweep[:len(m.sweep)-1]
-		} else {
-			m.later(c.key(), record)
+		switch e := c.value(); {
+		case e.record > applied:
+			m.later(c.key(), e.record)
+		case e.gone || !m.window.covers([]byte(c.key())):
+			out[n] = c.key()
 		}
 		n++
 	}

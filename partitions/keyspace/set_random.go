@@ -65,6 +65,12 @@ func (s *Set) choose(n int64) [][]byte {
 
 // draw is Sample for few members of many.
 func (s *Set) draw(n int64) [][]byte {
+	if n == 1 {
+		if member := s.Random(); member != nil {
+			return [][]byte{member}
+		}
+		return nil
+	}
 	chosen := make([][]byte, 0, n)
 	drawn := make(map[string]bool, n)
 	for int64(len(chosen)) < n {

@@ -122,21 +122,24 @@ func (v *View) row(h *head, sub []byte) ([]byte, bool) {
 // What fn gets is valid only during the call, but for a value while the collection is not changed. fn must not change it.
 func (v *View) ascend(h *head, from, to []byte, fn func(sub, value []byte) bool) {
 	m := v.elements(h)
-	c := m.tree.seek(from)
 	if m.whole {
-		var sub []byte
-		for ; c.ok() && c.key() < string(to); c.next() {
-			sub = append(sub[:0], c.key()...)
-			if !fn(sub, c.value().value) {
-				return
-			}
+		m.ascend(from, to, fn)
+		return
+	}
+	from = m.window.begin(from)
+	if more := true; m.window.covers(from) {
+		if from, more = m.ascendWindow(from, to, fn); !more {
+			return
 		}
+	}
+	if string(from) >= string(to) {
 		return
 	}
 	if v.probe {
 		v.coldRows(h, from, to)
 		return
 	}
+	c := m.tree.seek(from)
 	w, err := v.store.walkObject(m.object, from, to)
 	if err != nil {
 		v.fail(err)
@@ -162,6 +165,17 @@ func (v *View) ascend(h *head, from, to []byte, fn func(sub, value []byte) bool)
 				return
 			}
 			c.next()
+		}
+	}
+}
+
+// ascend is View.ascend where the collection is whole.
+func (m *elements) ascend(from, to []byte, fn func(sub, value []byte) bool) {
+	var sub []byte
+	for c := m.tree.seek(from); c.ok() && c.key() < string(to); c.next() {
+		sub = append(sub[:0], c.key()...)
+		if !fn(sub, c.value().value) {
+			return
 		}
 	}
 }

@@ -214,12 +214,12 @@ func (t *Tx) copyZSet(from *head, to []byte) {
 
 // mutateZSet says what an effect on a sorted set means for its rows: one by name, with the score, and one by score.
 func mutateZSet(e *wal.Effect, to rows, k *rowKeys) {
-	sub := k.member(e.Field)
 	if e.Op == wal.OpZRem {
-		to.drop(sub)
-		to.drop(k.rank(e.Score, e.Field))
+		to.drop(k.rank(e.Score, e.Field)) // first: who takes the first member has just looked for this row
+		to.drop(k.member(e.Field))
 		return
 	}
+	sub := k.member(e.Field)
 	to.put(sub, k.number(math.Float64bits(e.Score)), len(e.Prev) == 0)
 	if len(e.Prev) > 0 {
 		to.drop(k.rank(parseScore(e.Prev), e.Field))

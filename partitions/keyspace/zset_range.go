@@ -114,9 +114,27 @@ func (z *ZSet) RemoveSpan(s ZSpan) int64 {
 // Pop takes n members out of the sorted set, or all when there are not more, those with the lowest scores or, with most, with the highest,
 // and returns them.
 func (z *ZSet) Pop(n int64, most bool) []ZMember {
+	if !most {
+		return z.popLowest(n)
+	}
 	members := z.Members(ZAll(), most, 0, n)
 	for _, m := range members {
 		z.remove(m.Name, m.Score)
+	}
+	return members
+}
+
+func (z *ZSet) popLowest(n int64) []ZMember {
+	members := make([]ZMember, 0, max(0, min(n, z.top.count)))
+	for z.h != nil && int64(len(members)) < n {
+		at, ok := z.v.lowest(z.h, areaScore)
+		if !ok {
+			break // a failure
+		}
+		sub := z.v.store.hot.spot.take(z.h.elements, &at)
+		m := ZMember{clone(sub[scorePrefix:]), scoreOf(sub, at.value().value)}
+		z.remove(m.Name, m.Score)
+		members = append(members, m)
 	}
 	return members
 }
