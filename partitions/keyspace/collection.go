@@ -51,22 +51,24 @@ func (t *Tx) create(key []byte, typ Type) *head {
 // the unit ends; they are copied where they are kept longer.
 func (t *Tx) element(h *head, e wal.Effect, after *top) {
 	value := h.value
-	data := appendTop(make([]byte, 0, len(value.Data)+4), after)
-	changed := !slices.Equal(data, value.Data) || t.created || e.Op == wal.OpXSetID // whose head is all that it says
-	value.Data = data
+	t.room.top = appendTop(t.room.top[:0], after)
+	changed := !slices.Equal(t.room.top, value.Data) || t.created || e.Op == wal.OpXSetID // whose head is all that it says
+	if changed {
+		value.Data = clone(t.room.top)
+	}
 	if h.unit != t.unit {
 		t.write(h, value, true, h.elements)
 	} else if changed {
-		t.store.hot.bytes += int64(cap(data) - cap(h.value.Data))
-		h.value.Data = data
+		t.store.hot.bytes += int64(cap(value.Data) - cap(h.value.Data))
+		h.value.Data = value.Data
 	}
 	e.Cause, e.Key, e.Object = t.cause, t.keyOf(h), after.object
 	if t.created {
 		e.Marks |= wal.MarkCreated
 		t.created = false
 	}
-	t.overlay(h, &e)
 	t.emit(e)
+	t.overlay(h, &t.pending)
 	if changed {
 		t.top, t.topped = h.value, true
 	}

@@ -36,6 +36,7 @@ type txRoom struct {
 	sink   overlay
 	keys   rowKeys
 	header []byte
+	top    []byte
 }
 
 // undo is what a head was before the unit changed it; one of its rows; or a whole hot set, for a flush.
