@@ -130,7 +130,7 @@ func (n *Node) partitionConfig(partition, of int) partitions.Config {
 			BlockCache: c.State.BlockCacheBytes / share, MemTable: uint64(max(c.State.MemtableBytes/share, leastMemtable)),
 			HotSet: c.State.RowCacheBytes / share, Filter: filterBytes / share,
 			Logger:  pebbleLogger{n.log},
-			Touched: n.touched,
+			Touched: n.touched, Emptied: n.emptied,
 		},
 		Node:        n.dir.NodeID,
 		MaxUnit:     int(c.Log.MaxUnitBytes),
@@ -176,9 +176,16 @@ func (n *Node) openFront() {
 }
 
 // touched passes on which keys change to those clients that track them.
-func (n *Node) touched(key []byte, origin uint64) {
+func (n *Node) touched(key string, origin uint64) {
 	if n.commands.TrackingActive() {
 		n.commands.Touched(key, origin)
+	}
+}
+
+// emptied passes on that all keys change.
+func (n *Node) emptied() {
+	if n.commands.TrackingActive() {
+		n.commands.TouchedAll()
 	}
 }
 

@@ -2,8 +2,8 @@ package wal
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
+	"strconv"
 )
 
 // StreamID is the id of a stream's entry.
@@ -13,7 +13,10 @@ type StreamID struct{ MS, Seq uint64 }
 func MaxStreamID() StreamID { return StreamID{math.MaxUint64, math.MaxUint64} }
 
 // String is the id as commands show it.
-func (id StreamID) String() string { return fmt.Sprintf("%d-%d", id.MS, id.Seq) }
+func (id StreamID) String() string {
+	var buf [2*20 + 1]byte
+	return string(strconv.AppendUint(append(strconv.AppendUint(buf[:0], id.MS, 10), '-'), id.Seq, 10))
+}
 
 // Compare returns -1, 0 or 1 as id is less than, equal to or greater than other.
 func (id StreamID) Compare(other StreamID) int {

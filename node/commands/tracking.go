@@ -141,23 +141,24 @@ func (t *tracker) sizes() (keys, items, prefixes int64) {
 	return int64(len(t.keys)), t.items, int64(len(t.prefixes))
 }
 
-// TrackingActive tells whether any client tracks keys: only then need Touched be called.
+// TrackingActive tells whether any client tracks keys: only then need Touched and TouchedAll be called.
 func (srv *Server) TrackingActive() bool { return srv.tracking.clients.Load() > 0 }
 
-// Touched tells the clients that may have key in their caches that it has changed; nil stands for all keys. origin is the
+// Touched tells the clients that may have key in their caches that it has changed. origin is the
 // session that changed it, 0 for none. It is called for each changed key, under the partition's lock or
-// later, but not before the change can be read. It does not block and does not keep key.
-func (srv *Server) Touched(key []byte, origin uint64) {
-	if key == nil {
-		srv.tracking.clear()
-		for _, s := range srv.clients.all() {
-			srv.invalidate(s.id, reply.Null(), 0) // NOLOOP does not hold for all keys, as in Redis
-		}
-		return
-	}
-	changed := reply.Array(reply.Bulk(copied(key)))
-	for _, id := range srv.tracking.touched(string(key)) {
+// later, but not before the change can be read. It does not block.
+func (srv *Server) Touched(key string, origin uint64) {
+	changed := reply.Array(reply.BulkString(key))
+	for _, id := range srv.tracking.touched(key) {
 		srv.invalidate(id, changed, origin)
+	}
+}
+
+// TouchedAll is Touched for all keys at once.
+func (srv *Server) TouchedAll() {
+	srv.tracking.clear()
+	for _, s := range srv.clients.all() {
+		srv.invalidate(s.id, reply.Null(), 0) // NOLOOP does not hold for all keys, as in Redis
 	}
 }
 

@@ -16,7 +16,7 @@ func trackedRig(t *testing.T) (r *rig, reader, writer *client) {
 // touch writes a key and tells the server so, as the engine does.
 func (r *rig) touch(by *client, key string) {
 	by.do("t.write " + key + " v")
-	r.srv.Touched([]byte(key), by.ID())
+	r.srv.Touched(key, by.ID())
 }
 
 func TestTrackingByDefault(t *testing.T) {
@@ -38,7 +38,7 @@ func TestTrackingByDefault(t *testing.T) {
 		t.Errorf("own change: got %q, want %q", got, want)
 	}
 	reader.do("t.read k")
-	r.srv.Touched(nil, writer.ID())
+	r.srv.TouchedAll()
 	if got, want := reader.pushes(), ">invalidate null<"; got != want {
 		t.Errorf("flush: got %q, want %q", got, want)
 	}
@@ -125,7 +125,7 @@ func TestNoLoop(t *testing.T) {
 	}
 	reader.do("t.read k")
 	r.touch(writer, "k")
-	r.srv.Touched(nil, reader.ID())
+	r.srv.TouchedAll()
 	if got, want := reader.pushes(), ">invalidate [k]< >invalidate null<"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

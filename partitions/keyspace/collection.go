@@ -80,7 +80,7 @@ func (t *Tx) element(h *head, e wal.Effect, after *top) {
 // keyOf returns the key of the collection that is changed: the same bytes as long as it is the same collection.
 func (t *Tx) keyOf(h *head) []byte {
 	if t.keyed != h {
-		t.keyed, t.key = h, []byte(h.key)
+		t.keyed, t.key = h, t.piece(func(dst []byte) []byte { return append(dst, h.key...) })
 	}
 	return t.key
 }

@@ -20,7 +20,7 @@ func (l *List) Push(end End, value []byte) {
 		l.ends.last = place{n: l.ends.last.n + 1}
 	}
 	l.top.count++
-	l.write(wal.Effect{Op: op, Value: value, Place: l.ends.at(end).sub()})
+	l.write(wal.Effect{Op: op, Value: value, Place: l.t.placePiece(l.ends.at(end))})
 }
 
 // at returns the place of the element at an end.
@@ -51,9 +51,10 @@ func (l *List) Pop(end End) (value []byte, ok bool) {
 	if end == Right {
 		op = wal.OpRPop
 	}
-	value, _ = l.v.row(l.h, at.sub())
+	sub := l.t.placePiece(&at)
+	value, _ = l.v.row(l.h, sub)
 	l.leave(at)
-	l.write(wal.Effect{Op: op, Count: 1, Place: at.sub()})
+	l.write(wal.Effect{Op: op, Count: 1, Place: sub})
 	return value, true
 }
 

@@ -26,9 +26,15 @@ const (
 const placeSize = 1 + 8
 
 // sub is the row key of the place.
-func (p place) sub() []byte {
-	dst := append(make([]byte, 0, placeSize+len(p.fraction)), areaList)
-	return append(sortable(dst, p.n), p.fraction...)
+func (p place) sub() []byte { return appendPlace(make([]byte, 0, placeSize+len(p.fraction)), p) }
+
+func appendPlace(dst []byte, p place) []byte {
+	return append(sortable(append(dst, areaList), p.n), p.fraction...)
+}
+
+// placePiece is sub in memory that is the unit's.
+func (t *Tx) placePiece(p *place) []byte {
+	return t.piece(func(dst []byte) []byte { return appendPlace(dst, *p) })
 }
 
 // placeOf is the opposite of sub.

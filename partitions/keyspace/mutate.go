@@ -20,18 +20,37 @@ type rows interface {
 // rowKeys is room for what mutate makes of one effect after another.
 type rowKeys struct {
 	sub, other []byte
-	numbers    []byte // handed out in pieces, which stay as they are
+	values     []byte // handed out in pieces, which stay as they are
+}
+
+// piece returns an empty slice with room for n bytes that nobody else is given.
+func (k *rowKeys) piece(n int) []byte {
+	const together = 4096
+	if n > together/4 {
+		return make([]byte, 0, n)
+	}
+	at := len(k.values)
+	if cap(k.values)-at < n {
+		k.values, at = make([]byte, 0, together), 0
+	}
+	k.values = k.values[:at+n]
+	return k.values[at : at : at+n]
 }
 
 // number returns the 8 bytes of a number, big-endian.
 func (k *rowKeys) number(n uint64) []byte {
-	const piece = 4096
-	if cap(k.numbers)-len(k.numbers) < 8 {
-		k.numbers = make([]byte, 0, piece)
-	}
-	at := len(k.numbers)
-	k.numbers = binary.BigEndian.AppendUint64(k.numbers, n)
-	return k.numbers[at : at+8 : at+8]
+	return binary.BigEndian.AppendUint64(k.piece(8), n)
+}
+
+// joined returns a and b behind it.
+func (k *rowKeys) joined(a, b []byte) []byte {
+	return append(append(k.piece(len(a)+len(b)), a...), b...)
+}
+
+// entry returns the row key of an entry of a stream. It is valid until the next one.
+func (k *rowKeys) entry(id StreamID) []byte {
+	k.sub = appendEntryKey(k.sub[:0], id)
+	return k.sub
 }
 
 // member returns the row key of a member. It is valid until the next one.
@@ -59,6 +78,6 @@ func mutate(e *wal.Effect, to rows, k *rowKeys) {
 	case wal.OpLPush, wal.OpRPush, wal.OpLPop, wal.OpRPop, wal.OpLSet, wal.OpLInsert, wal.OpLRem:
 		mutateList(e, to)
 	default:
-		mutateStream(e, to)
+		mutateStream(e, to, k)
 	}
 }

@@ -24,8 +24,8 @@ func (s *Store) Replica() bool { return s.replica }
 func (s *Store) follow(a *applying) {
 	if a.flush {
 		s.dirtyWatches()
-		if s.touched != nil {
-			s.touched(nil, 0)
+		if s.emptied != nil {
+			s.emptied()
 		}
 	}
 	for _, c := range a.order {

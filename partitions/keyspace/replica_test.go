@@ -155,7 +155,8 @@ func TestReplicaTellsOfChanges(t *testing.T) {
 	c := newCouple(t, 0)
 	p, replica := c.nodes[0], c.nodes[1]
 	var told []string
-	replica.store.touched = func(key []byte, _ uint64) { told = append(told, string(key)) }
+	replica.store.touched = func(key string, _ uint64) { told = append(told, key) }
+	replica.store.emptied = func() { told = append(told, "") }
 	var one, other Watch
 	replica.store.Watch([]byte("one"), &one, p.now)
 	replica.store.Watch([]byte("other"), &other, p.now)

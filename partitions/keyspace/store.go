@@ -27,7 +27,8 @@ type Options struct {
 	Slots      slot.Range // what the partition has; the zero Range: all slots
 	Logger     pebble.Logger
 	Listener   *pebble.EventListener
-	Touched    func(key []byte, origin uint64) // told of each changed key, nil for all; under the lock
+	Touched    func(key string, origin uint64) // told of each changed key, under the lock
+	Emptied    func()                          // told that all keys are gone, under the lock
 }
 
 // Tally counts what happened in a Store since it was opened: lookups of reading commands, and keys
@@ -71,7 +72,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state in %s: %w", dir, err)
 	}
-	s := &Store{db: db, slots: o.Slots, interest: interest{watches: make(map[string][]watcher), touched: o.Touched}}
+	s := &Store{db: db, slots: o.Slots, interest: interest{watches: make(map[string][]watcher), touched: o.Touched, emptied: o.Emptied}}
 	if s.slots == (slot.Range{}) {
 		s.slots.Last = slot.Count - 1
 	}

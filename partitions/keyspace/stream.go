@@ -12,6 +12,10 @@ type Stream struct {
 	t   *Tx // nil: for reading
 	key []byte
 	h   *head // nil: the key is not there
+
+	known []byte // the head's data that the rest was decoded from
+	whole top
+	rest  streamTop
 }
 
 // Entry is an entry of a stream: its id, and its fields and values in turn. They stay valid.
@@ -197,13 +201,17 @@ func (s *Stream) top() (top, streamTop) {
 	if s.h == nil {
 		return top{}, streamTop{}
 	}
-	t := topOfHead(s.h)
-	return t, parseStreamTop(t.rest)
+	if data := s.h.value.Data; len(s.known) == 0 || &s.known[0] != &data[0] {
+		s.known, s.whole = data, topOfHead(s.h)
+		s.rest = parseStreamTop(s.whole.rest)
+	}
+	return s.whole, s.rest
 }
 
 // write writes an effect on the stream after which of it as a whole t and rest are kept.
 func (s *Stream) write(e wal.Effect, t top, rest *streamTop) {
-	t.rest = appendStreamTop(make([]byte, 0, 64), rest)
+	var buf [streamTopMost]byte
+	t.rest = appendStreamTop(buf[:0], rest)
 	s.t.element(s.h, e, &t)
 	s.t.store.touch(s.h.key, true, s.t.origin) // again in a unit that began with a note
 }

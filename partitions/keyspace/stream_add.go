@@ -29,11 +29,13 @@ func (s *Stream) Add(id StreamID, fields [][]byte, limits NodeLimits) {
 		top.first = id
 	}
 	top.node = top.node.add(id, fields, limits)
-	value := make([]byte, 0, payload(fields)+uint64(len(fields)*2))
-	for _, field := range fields {
-		value = wal.AppendStreamField(value, field)
-	}
-	place := binary.AppendUvarint(nil, top.node.number)
+	value := s.t.piece(func(dst []byte) []byte {
+		for _, field := range fields {
+			dst = wal.AppendStreamField(dst, field)
+		}
+		return dst
+	})
+	place := s.t.piece(func(dst []byte) []byte { return binary.AppendUvarint(dst, top.node.number) })
 	s.write(wal.Effect{Op: wal.OpXAdd, ID: id, Place: place, Value: value}, t, &top)
 }
 

@@ -107,13 +107,12 @@ func parsePending(id StreamID, row []byte) Pending {
 }
 
 // mutateStream says what an effect on a stream means for its rows.
-func mutateStream(e *wal.Effect, to rows) {
+func mutateStream(e *wal.Effect, to rows, k *rowKeys) {
 	switch e.Op {
 	case wal.OpXAdd:
-		row := append(make([]byte, 0, len(e.Place)+len(e.Value)), e.Place...)
-		to.put(appendEntryKey(nil, e.ID), append(row, e.Value...), true)
+		to.put(k.entry(e.ID), k.joined(e.Place, e.Value), true)
 	case wal.OpXDel:
-		to.drop(appendEntryKey(nil, e.ID))
+		to.drop(k.entry(e.ID))
 	case wal.OpXTrim:
 		to.dropRange(append([]byte{areaEntry}, e.Place...), after(appendEntryKey(nil, e.ID)))
 	case wal.OpXGroup:

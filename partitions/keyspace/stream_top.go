@@ -30,6 +30,9 @@ type streamNode struct {
 	names   uint64   // a checksum of the first entry's fields
 }
 
+// streamTopMost is how many bytes appendStreamTop appends at most.
+const streamTopMost = 18 * binary.MaxVarintLen64
+
 // appendStreamTop appends t as top.rest has it. Ids and numbers that are near to others are written as differences.
 func appendStreamTop(dst []byte, t *streamTop) []byte {
 	n, f := &t.node, &t.front

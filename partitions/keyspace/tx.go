@@ -37,6 +37,25 @@ type txRoom struct {
 	keys   rowKeys
 	header []byte
 	top    []byte
+	unit   []byte // what effects of this unit consist of, handed out in pieces
+}
+
+// keptUnit is the largest room for the pieces of effects that is used again for another unit.
+const keptUnit = 64 << 10
+
+// piece returns what fill appends. It stays as it is until the unit ends.
+func (t *Tx) piece(fill func(dst []byte) []byte) []byte {
+	at := len(t.room.unit)
+	t.room.unit = fill(t.room.unit) // what was handed out before stays where it is, whether this moves or not
+	return t.room.unit[at:len(t.room.unit):len(t.room.unit)]
+}
+
+// reset empties the room for the next unit.
+func (r *txRoom) reset() {
+	r.sink = overlay{}
+	if r.unit = r.unit[:0]; cap(r.unit) > keptUnit {
+		r.unit = nil
+	}
 }
 
 // undo is what a head was before the unit changed it; one of its rows; or a whole hot set, for a flush.
@@ -179,8 +198,8 @@ func (t *Tx) Flush() {
 	s.flushed = s.open
 	s.counts.flush()
 	t.dependOn(s.open)
-	if s.touched != nil {
-		s.touched(nil, t.origin)
+	if s.emptied != nil {
+		s.emptied()
 	}
 	t.emit(wal.Effect{Op: wal.OpFlush, Cause: wal.CauseFlush})
 }
@@ -336,7 +355,8 @@ func (t *Tx) release() {
 	clear(t.undo)
 	t.undo = t.undo[:0]
 	t.pending, t.top, t.topped, t.created = wal.Effect{}, Value{}, false, false
-	t.keyed, t.key, t.room.sink = nil, nil, overlay{}
+	t.keyed, t.key = nil, nil
+	t.room.reset()
 	t.store.hot.spot.elements = nil
 }
 

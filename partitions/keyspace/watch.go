@@ -4,7 +4,8 @@ package keyspace
 type interest struct {
 	watches map[string][]watcher
 	awaited awaited
-	touched func(key []byte, origin uint64) // Options.Touched
+	touched func(key string, origin uint64) // Options.Touched
+	emptied func()                          // Options.Emptied
 }
 
 // Watch is what one client watches in one partition (WATCH). It is guarded by the partition's lock.
@@ -87,7 +88,7 @@ func (s *Store) touch(key string, exists bool, origin uint64) {
 		s.awaited.touch(key)
 	}
 	if s.touched != nil {
-		s.touched([]byte(key), origin)
+		s.touched(key, origin)
 	}
 }
 
