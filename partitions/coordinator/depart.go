@@ -43,8 +43,11 @@ func (t *turn) depart() {
 	t.absences = next
 }
 
-// isGone notes that the copies of a node are to be rebuilt elsewhere.
+// isGone notes that the copies of a node are to be rebuilt elsewhere, unless it has just been removed.
 func (t *turn) isGone(id NodeID, why string) {
+	if _, found := t.next().find(id); !found {
+		return
+	}
 	if i, found := slices.BinarySearch(t.next().Gone, id); !found {
 		t.note(fmt.Sprintf("node %s is gone, its copies are rebuilt elsewhere: %s", id, why))
 		m := t.edit()
