@@ -31,14 +31,14 @@ const metaGroup = "_meta_"
 func lookupRaftNode(s *server.Server, group string) server.RaftNode
 
 // metaFolder holds the log of JetStream's meta group, in which the cluster's servers agree on what streams there are.
-func (s *Server) metaFolder() string {
-	return filepath.Join(s.cfg.Dir, "jetstream", systemAccount, "_js_", metaGroup)
+func metaFolder(dir string) string {
+	return filepath.Join(dir, "jetstream", systemAccount, "_js_", metaGroup)
 }
 
-// formed says whether this server has ever heard anything of a meta group.
-func (s *Server) formed() (bool, error) {
+// Formed says whether the server of a cluster whose directory dir is has ever heard anything of a meta group. The directory need not be there.
+func Formed(dir string) (bool, error) {
 	for _, pattern := range []string{"msgs/*.blk", "snapshots/*"} {
-		found, err := filepath.Glob(filepath.Join(s.metaFolder(), pattern))
+		found, err := filepath.Glob(filepath.Join(metaFolder(dir), pattern))
 		if err != nil {
 			return false, err
 		}
@@ -54,20 +54,21 @@ func (s *Server) formed() (bool, error) {
 // Blank says whether this server of a cluster has never heard anything of a meta group, on this disk: it is new, or its directory was emptied. It
 // looks at the disk.
 func (s *Server) Blank() bool {
-	formed, err := s.formed()
+	formed, err := Formed(s.cfg.Dir)
 	return err == nil && !formed && s.cfg.Cluster != nil
 }
 
 // unlearn makes a server that is in no meta group yet begin none. The leader of a group that lets it in tells it how many servers there are.
 func (s *Server) unlearn() error {
-	formed, err := s.formed()
+	formed, err := Formed(s.cfg.Dir)
 	if err != nil || formed {
 		return err
 	}
-	if err := os.MkdirAll(s.metaFolder(), 0o700); err != nil {
+	folder := metaFolder(s.cfg.Dir)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.metaFolder(), "peers.idx"), peerState(none, peerID(s.cfg.Name)), 0o600)
+	return os.WriteFile(filepath.Join(folder, "peers.idx"), peerState(none, PeerID(s.cfg.Name)), 0o600)
 }
 
 // peerState is what a server notes of a group of so many servers, of which it knows some (encodePeerState in nats-server's raft.go): the size of

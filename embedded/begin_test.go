@@ -184,15 +184,15 @@ func TestBeginIsForBlankServers(t *testing.T) {
 // moment count itself only.
 func TestBlankServersNote(t *testing.T) {
 	s := join(t, "n0", nil)
-	state, err := os.ReadFile(filepath.Join(s.metaFolder(), "peers.idx"))
+	state, err := os.ReadFile(filepath.Join(metaFolder(s.cfg.Dir), "peers.idx"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "\x00\x00\x10\x00\x01\x00\x00\x00" + peerID("n0") + "\x00\x00"; string(state) != want {
+	if want := "\x00\x00\x10\x00\x01\x00\x00\x00" + PeerID("n0") + "\x00\x00"; string(state) != want {
 		t.Errorf("it notes %q, want %q", state, want)
 	}
 	group := lookupRaftNode(s.running(t), metaGroup)
-	if group.ClusterSize() != none || group.ID() != peerID("n0") || !slices.Equal(group.PeerNames(), []string{group.ID()}) {
+	if group.ClusterSize() != none || group.ID() != PeerID("n0") || !slices.Equal(group.PeerNames(), []string{group.ID()}) {
 		t.Errorf("it counts %d servers and knows %v, it is %s", group.ClusterSize(), group.PeerNames(), group.ID())
 	}
 }

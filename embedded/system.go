@@ -44,7 +44,7 @@ func (s *Server) order(ctx context.Context, subject, name string) error {
 		return err
 	}
 	defer nc.Close()
-	request, err := json.Marshal(map[string]string{"peer": name, "peer_id": peerID(name)})
+	request, err := json.Marshal(map[string]string{"peer": name, "peer_id": PeerID(name)})
 	if err != nil {
 		return err
 	}
@@ -70,8 +70,8 @@ func (s *Server) order(ctx context.Context, subject, name string) error {
 	return nil
 }
 
-// peerID is a server's identity in the groups. The leader may not know the name of one that it has never heard.
-func peerID(name string) string {
+// PeerID is a server's identity in the groups. The leader may not know the name of one that it has never heard.
+func PeerID(name string) string {
 	const digits, length = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 8
 	sum := sha256.Sum256([]byte(name))
 	id := make([]byte, length)

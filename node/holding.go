@@ -155,7 +155,11 @@ func (m *members) relocate(ctx context.Context, r cluster.Relocation) (cluster.L
 	if r.Look {
 		place, err = jetstream.Locate(ctx, nc, r.Partition)
 	} else {
-		place, err = jetstream.Relocate(ctx, nc, r.Partition, jetstream.Aim{Wanted: serversOf(r.Wanted), Dead: serversOf(r.Gone)})
+		dead := serversOf(r.Gone)
+		for i := range r.Gone {
+			dead = append(dead, embedded.PeerID(r.Gone[i].Server))
+		}
+		place, err = jetstream.Relocate(ctx, nc, r.Partition, jetstream.Aim{Wanted: serversOf(r.Wanted), Dead: dead})
 	}
 	return cluster.Location(place), err
 }

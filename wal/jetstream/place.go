@@ -56,7 +56,7 @@ func (m *migration) words() string {
 }
 
 // Aim is where a stream is to lie: on the servers Wanted. Those that are Dead are not waited for: they are taken out at once, and whatever
-// lies there of the stream's consumers is given up.
+// lies there of the stream's consumers is given up. They are named, or identified as peers: a server that was started since does not know a dead one's name.
 type Aim struct{ Wanted, Dead []string }
 
 // Relocate brings a partition's stream one step nearer to lying on the servers that are wanted, and says where it lies now. It compares
@@ -146,7 +146,7 @@ func (p *placing) extra(wanted []string) (out peer, move bool) {
 // dead is a server that is dead, and to leave, on which the stream lies.
 func (p *placing) dead(aim Aim) (out peer, move bool) {
 	for _, q := range p.Replicas {
-		if slices.Contains(aim.Dead, q.Name) && !slices.Contains(aim.Wanted, q.Name) {
+		if (slices.Contains(aim.Dead, q.Name) || slices.Contains(aim.Dead, q.Peer)) && !slices.Contains(aim.Wanted, q.Name) {
 			return q, true
 		}
 	}

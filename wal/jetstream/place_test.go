@@ -141,3 +141,23 @@ func TestExtra(t *testing.T) {
 		}
 	}
 }
+
+// A server that is dead leaves, also when the stream's leader was started after its death and does not know its name; one that is wanted stays.
+func TestDeadIsFound(t *testing.T) {
+	const unknown = "Server name unknown at this time (peerID: PEERPEER)"
+	for name, c := range map[string]struct {
+		replicas []peer
+		aim      Aim
+		want     string
+	}{
+		"by its name":     {[]peer{{"n1", "x"}, {"n2", "y"}}, Aim{Wanted: []string{"n0", "n1", "n3"}, Dead: []string{"n2", "z"}}, "n2"},
+		"by its identity": {[]peer{{"n1", "x"}, {unknown, "PEERPEER"}}, Aim{Wanted: []string{"n0", "n1", "n3"}, Dead: []string{"n2", "PEERPEER"}}, unknown},
+		"wanted":          {[]peer{{"n1", "x"}, {"n2", "y"}}, Aim{Wanted: []string{"n0", "n1", "n2"}, Dead: []string{"n2", "y"}}, ""},
+		"not there":       {[]peer{{"n1", "x"}, {"n3", "z"}}, Aim{Wanted: []string{"n0", "n1", "n3"}, Dead: []string{"n2", "y"}}, ""},
+	} {
+		out, move := (&placing{Leader: "n0", Replicas: c.replicas}).dead(c.aim)
+		if out.Name != c.want || move != (c.want != "") {
+			t.Errorf("%s: got %+v, %t", name, out, move)
+		}
+	}
+}
