@@ -34,6 +34,7 @@ type Cluster struct {
 	Rebalance    bool  // spread the primaries evenly by itself
 	FullCoverage bool
 	SeedRate     int64 // bytes a second that this node gives of snapshots to others; 0: no limit
+	SeedRateMin  int64 // those of them that it gives also while writes are slower for it
 	Times        ClusterTimes
 }
 

@@ -27,7 +27,7 @@ func clusterWords(line string) []string {
 
 func TestClusterDefaults(t *testing.T) {
 	c := mustLoad(t, clusterArgs("")...)
-	want := Cluster{Enabled: true, Auth: testSecret, Secret: testSecret, Copies: 3, Rebalance: true, FullCoverage: true, SeedRate: 200 << 20}
+	want := Cluster{Enabled: true, Auth: testSecret, Secret: testSecret, Copies: 3, Rebalance: true, FullCoverage: true, SeedRate: 200 << 20, SeedRateMin: 25 << 20}
 	want.Times = ClusterTimes{Lease: 500 * time.Millisecond, LeaseMargin: 100 * time.Millisecond, Heartbeat: 200 * time.Millisecond,
 		SilentAfter: time.Second, Hold: 2 * time.Second, Election: time.Second, ReplicaLag: time.Second, GoneAfter: 10 * time.Minute}
 	if got := fmt.Sprintf("%+v", c.Cluster); got != fmt.Sprintf("%+v", want) {

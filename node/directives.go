@@ -154,6 +154,8 @@ var directives = []Directive{
 		codec: interval(time.Second, math.MaxInt32, func(c *Config) *time.Duration { return &c.Cluster.Times.GoneAfter })},
 	{Name: "seed-rate", Default: "200mb", Change: Fixed, Doc: "bytes a second that this node gives to others that are filled from its snapshots; 0: no limit",
 		codec: memory(0, func(c *Config) *int64 { return &c.Cluster.SeedRate })},
+	{Name: "seed-rate-min", Default: "25mb", Change: Fixed, Doc: "bytes a second, of seed-rate, that this node gives also while that makes clients' writes slower: it gives more only as far as it does not",
+		codec: memory(1<<20, func(c *Config) *int64 { return &c.Cluster.SeedRateMin })},
 	{Name: "auto-rebalance", Default: "yes", Change: Fixed, Doc: "move primaries until every node leads as many partitions as the others, give or take one, and under load until none carries more than 1.2 times the mean",
 		codec: yesNo(func(c *Config) *bool { return &c.Cluster.Rebalance })},
 	{Name: "cluster-require-full-coverage", Default: "yes", Change: Fixed, Doc: "kept for redis.conf files: a partition that has a primary serves whatever becomes of the others",

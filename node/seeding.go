@@ -31,14 +31,16 @@ var errNoSource = errors.New("no other node that is heard has an up to date copy
 // filler is what a node has to fill copies: its own, and those of others.
 type filler struct {
 	shelf   *shipper.Shelf
+	pace    *shipper.Pace
 	slots   chan struct{} // holds a word for each copy that is being filled
 	up      chan struct{} // closed when courier can be asked
 	courier func(server string) shipper.Courier
 }
 
 func (m *members) openFiller() error {
-	shelf, err := shipper.NewShelf(m.node.dir.SnapshotDir(), m.copier, shipper.NewPace(m.node.cfg.Cluster.SeedRate))
-	m.filler = filler{shelf: shelf, slots: make(chan struct{}, fillsAtOnce), up: make(chan struct{})}
+	pace := shipper.NewPace(m.node.cfg.Cluster.SeedRate)
+	shelf, err := shipper.NewShelf(m.node.dir.SnapshotDir(), m.copier, pace)
+	m.filler = filler{shelf: shelf, pace: pace, slots: make(chan struct{}, fillsAtOnce), up: make(chan struct{})}
 	return err
 }
 
@@ -55,6 +57,7 @@ func (m *members) copier(number int) (shipper.Copier, error) {
 // runFiller answers other nodes until ctx ends.
 func (m *members) runFiller(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return m.filler.shelf.Run(ctx) })
+	g.Go(func() error { m.yield(ctx); return nil })
 	g.Go(func() error {
 		nc, err := m.node.nats.ConnectBulk()
 		if err != nil {
@@ -187,9 +190,17 @@ func (c *copyOf) fill(ctx context.Context, s *shipper.Seeding, way shipper.Way) 
 		if c.fail(err) && ctx.Err() == nil {
 			c.members.node.log.Warn("a partition's copy is not filled yet", "partition", c.number, "from", source.Name, "error", err)
 		}
-		wait(ctx, fillAgain)
+		wait(ctx, pauseAfter(err))
 	}
 	return context.Cause(ctx)
+}
+
+// pauseAfter is how long filling rests after it has failed: where nobody was asked, until somebody may have been heard.
+func pauseAfter(err error) time.Duration {
+	if errors.Is(err, errNoSource) {
+		return lookAgain
+	}
+	return fillAgain
 }
 
 // fillFrom is one attempt.

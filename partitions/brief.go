@@ -18,6 +18,8 @@ type Brief struct {
 	Keys     int64
 	Commands uint64        // run since the start
 	Applying time.Duration // spent on bringing a primary's own effects into Pebble, since the start
+	Acks     uint64        // records that a primary has had acknowledged, since the start
+	AckTime  time.Duration // from when they were sent until then, together
 	Lag      time.Duration
 	LagKnown bool
 	Why      error // it stopped
@@ -64,7 +66,8 @@ func (p *Partition) Tail() wal.Seq {
 func (p *Partition) brief() Brief {
 	b := Brief{
 		at: p.cfg.Now(), Standing: p.standing.Load(), Naming: p.naming, Applied: p.atPebble, Durable: p.durable, First: p.trimmed, Tail: p.tail.Seq,
-		Keys: p.store.View(p.now()).Len(), Commands: p.commands, Applying: p.applying, LagKnown: p.lag.known, Why: p.stopped,
+		Keys: p.store.View(p.now()).Len(), Commands: p.commands, Applying: p.applying, Acks: p.acks, AckTime: p.ackTime,
+		LagKnown: p.lag.known, Why: p.stopped,
 	}
 	if p.lag.known {
 		b.Lag = p.clock() - p.lag.caught

@@ -155,7 +155,9 @@ func (p *Partition) acknowledged(g *group) {
 	p.renew()
 	p.appended += uint64(len(g.body()))
 	p.ackedAt = p.cfg.Now()
-	p.ackTook += (p.ackedAt.Sub(p.sentAt) - p.ackTook) / 8
+	took := p.ackedAt.Sub(p.sentAt)
+	p.ackTook += (took - p.ackTook) / 8
+	p.acks, p.ackTime = p.acks+1, p.ackTime+took
 	p.expected = max(g.units+p.open.units, p.expected-p.expected/16)
 	p.queue = append(p.queue, g)
 	p.backlog += len(g.buf)

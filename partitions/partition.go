@@ -103,6 +103,8 @@ type pacing struct {
 	sentAt   time.Time     // the newest record left
 	ackedAt  time.Time     // the newest acknowledgement came
 	ackTook  time.Duration // what an acknowledgement takes, on average
+	acks     uint64        // groups acknowledged since the start
+	ackTime  time.Duration // that took
 	expected int           // units that may be expected: about as many as were waiting at the last acknowledgements
 }
 

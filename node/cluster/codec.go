@@ -82,7 +82,7 @@ func fit(r coordinator.Report) coordinator.Report {
 	r.Partitions = slices.Clone(r.Partitions)
 	for i := range r.Partitions {
 		p := &r.Partitions[i]
-		p.Load, p.Bytes, p.CPU, p.Stuck = finite(p.Load), finite(p.Bytes), finite(p.CPU), max(p.Stuck, 0)
+		p.Load, p.Bytes, p.CPU, p.Stuck, p.AckTook = finite(p.Load), finite(p.Bytes), finite(p.CPU), max(p.Stuck, 0), max(p.AckTook, 0)
 		if len(p.Why) > maxWhy {
 			p.Why = strings.ToValidUTF8(p.Why[:maxWhy], "")
 		}
@@ -113,7 +113,7 @@ func checkReport(r *coordinator.Report) error {
 		switch {
 		case p.Partition <= last || p.Partition >= slot.Count:
 			return fmt.Errorf("%w: partition %d after %d", ErrMalformed, p.Partition, last)
-		case len(p.Why) > maxWhy || len(p.Role) > maxName || p.Stuck < 0 || p.Seed.From != "" && !isIdentity(string(p.Seed.From)) || p.Seed.Left < 0:
+		case len(p.Why) > maxWhy || len(p.Role) > maxName || p.Stuck < 0 || p.AckTook < 0 || p.Seed.From != "" && !isIdentity(string(p.Seed.From)) || p.Seed.Left < 0:
 			return fmt.Errorf("%w: partition %d", ErrMalformed, p.Partition)
 		}
 		last = p.Partition

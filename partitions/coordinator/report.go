@@ -45,6 +45,7 @@ type PartitionReport struct {
 	First        uint64        `json:"first,omitempty"`     // a primary's: where the log begins, as far as it knows
 	Tail         uint64        `json:"tail"`                // a primary's newest acknowledged record
 	Stuck        time.Duration `json:"stuck"`               // age of a primary's oldest append without an outcome
+	AckTook      time.Duration `json:"ackTook,omitempty"`   // that appends of a primary take lately; 0: there are none
 	StreamLeader bool          `json:"streamLeader"`        // this node leads the partition's stream
 	LogBehind    bool          `json:"logBehind,omitempty"` // this node's copy of the stream does not hold all that is committed, or it has none
 	Keys         int64         `json:"keys"`
