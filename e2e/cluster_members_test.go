@@ -6,98 +6,15 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// Join starts another node of the cluster, which knows one of its nodes and nothing else, on free ports.
-func (c *LocalCluster) Join(more ...string) (*LocalMember, error) {
-	bus := regexp.MustCompile(`--cluster-port (\d+)`).FindStringSubmatch(strings.Join(c.Members[0].command, " "))
-	if bus == nil {
-		return nil, fmt.Errorf("no cluster-port in %q", c.Members[0].command)
-	}
-	return c.Another(append([]string{"--join", "127.0.0.1:" + bus[1]}, more...)...)
-}
-
-// Another starts a node with the cluster's secret on free ports, which knows no other, and counts it among the members.
-func (c *LocalCluster) Another(more ...string) (*LocalMember, error) {
-	first := c.Members[0]
-	base, err := c.nextPort()
-	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(filepath.Dir(first.Dir), fmt.Sprint(base))
-	var words []string
-	for i := 0; i < len(first.command); i++ { // as the first node was started, but for what is its own
-		switch word := first.command[i]; word {
-		case "--port", "--dir", "--cluster-port", "--name":
-			i++
-		case "--expect":
-			i++
-		case "--join":
-			for i+1 < len(first.command) && !strings.HasPrefix(first.command[i+1], "--") {
-				i++
-			}
-		default:
-			words = append(words, word)
-		}
-	}
-	words = append(words, "--port", fmt.Sprint(base), "--cluster-port", fmt.Sprint(base+10000), "--dir", dir, "--name", fmt.Sprint("node-", base))
-	m := &LocalMember{Addr: fmt.Sprint("127.0.0.1:", base), Dir: dir, command: append(words, more...)}
-	if err := c.Restart(m); err != nil {
-		return nil, err
-	}
-	c.Members = append(c.Members, m)
-	return m, nil
-}
-
-// nextPort is a free port behind those of all nodes, as freeBase finds them.
-func (c *LocalCluster) nextPort() (int, error) {
-	for _, m := range c.Members {
-		port, err := strconv.Atoi(m.Addr[strings.LastIndexByte(m.Addr, ':')+1:])
-		if err != nil {
-			return 0, err
-		}
-		c.lastPort = max(c.lastPort, port)
-	}
-	for c.lastPort++; c.lastPort < 22000; c.lastPort++ {
-		if portsFree(c.lastPort, 1) && portsFree(c.lastPort+10000, 1) {
-			return c.lastPort, nil
-		}
-	}
-	return 0, errors.New("no free port")
-}
-
-// shares is how many copies each node has, and how many it leads; an error while any copy moves or is not well.
-func (c *LocalCluster) shares(ask *LocalMember) (copies, led map[string]int, err error) {
-	all, err := c.partitions(ask)
-	if err != nil {
-		return nil, nil, err
-	}
-	copies, led = make(map[string]int), make(map[string]int)
-	for _, p := range all {
-		led[p.Primary.Address]++
-		for _, at := range append(slices.Clone(p.Replicas), p.Primary) {
-			copies[at.Address]++
-			if at.Moves != "" || at.Health != "online" {
-				return nil, nil, fmt.Errorf("partition %d: the copy of %s is %s %s", p.Number, at.Address, at.Moves, at.Health)
-			}
-		}
-		if len(p.Replicas) != 2 {
-			return nil, nil, fmt.Errorf("partition %d has %d replicas", p.Number, len(p.Replicas))
-		}
-	}
-	return copies, led, nil
-}
-
 // evenly returns an error unless all nodes have about the same number of copies, and, in the long form, each leads something.
 func (c *LocalCluster) evenly(ask *LocalMember) error {
-	copies, led, err := c.shares(ask)
+	copies, led, err := c.Shares(ask)
 	if err != nil {
 		return err
 	}

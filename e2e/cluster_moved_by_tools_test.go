@@ -54,7 +54,7 @@ func (c *LocalCluster) adds(t *testing.T, ask *LocalMember) {
 		t.Fatalf("redis-cli --cluster add-node: %s", out)
 	}
 	eventually(t, settleWithin, func() error { // the first order to spread copies may come before the node is known
-		copies, _, err := c.shares(ask)
+		copies, _, err := c.Shares(ask)
 		if err == nil && copies[m.Addr] == 0 {
 			err = errors.Join(fmt.Errorf("%s holds nothing", m.Addr), c.command("rebalance", ask.Addr))
 		}

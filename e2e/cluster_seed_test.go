@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,31 +15,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 )
-
-// copyJSON is a copy of a partition as "shiplog cluster partitions --json" shows it.
-type copyJSON struct {
-	Address string `json:"address"`
-	Applied int64  `json:"applied"`
-	Health  string `json:"health"`
-	Moves   string `json:"moves"`
-	Seeding string `json:"seeding"`
-}
-
-// partitionJSON is a partition there.
-type partitionJSON struct {
-	Number   int        `json:"number"`
-	Primary  copyJSON   `json:"primary"`
-	Replicas []copyJSON `json:"replicas"`
-}
-
-// partitions asks a node for all partitions.
-func (c *LocalCluster) partitions(m *LocalMember) (all []partitionJSON, err error) {
-	out, err := exec.Command(c.binary, "cluster", "partitions", "--json", m.Addr).Output()
-	if err == nil {
-		err = json.Unmarshal(out, &all)
-	}
-	return all, err
-}
 
 // trimsAtOnce keeps nothing of a log that all living nodes have on their disks.
 func trimsAtOnce(more ...string) []string {

@@ -6,7 +6,8 @@
 //
 // With "changes" as the first word, change feeds are measured: their delay, how fast a reader catches up, what a follower costs.
 //
-// With "seed" as the first word, it is measured how fast a copy that is gone is there again, and what writers notice of that and of hand-overs.
+// With "seed" as the first word, it is measured how fast a copy that is gone is there again, how long three nodes that become five take until they
+// are balanced, and what writers notice of that and of hand-overs. -only is one of hand-over, seeding and 3to5 then.
 //
 // With "cluster" as the first word, three nodes are measured beside a Redis Cluster of three primaries and three
 // replicas, with a load generator of our own, because redis-benchmark cannot WAIT.
@@ -80,7 +81,7 @@ func main() {
 		flag.BoolVar(&o.keep, "keep", false, "at the end, let our cluster run until this is interrupted")
 	} else if o.seed = len(args) > 0 && args[0] == "seed"; o.seed {
 		args = args[1:]
-		flag.IntVar(&o.megabytes, "megabytes", 1000, "how large the copy is that is filled")
+		flag.IntVar(&o.megabytes, "megabytes", 1000, "how much is written before a copy is filled, or the cluster grows")
 		flag.StringVar(&o.with, "with", "", "more directives for the nodes")
 	} else if o.feeds = len(args) > 0 && args[0] == "changes"; o.feeds {
 		args = args[1:]
