@@ -52,6 +52,7 @@ const (
 	slowerThan = 50 * time.Microsecond
 	lessBy     = 3  // a third less when writes are slower
 	moreBy     = 32 // a thirty-second of Most more when they are not
+	quietBy    = 8  // an eighth of Most more when nobody writes
 )
 
 // Seen is what is seen at one moment.
@@ -100,15 +101,25 @@ func (y Yield) give(s Seen) Yield {
 	case s.At-y.gave >= givenUp:
 		y.doing = idling
 	case s.Took == 0:
-		y.rate, y.usual = y.Most, 0
-	case y.usual == 0 || s.At >= y.until:
+		if s.At >= y.until {
+			y.usual, y.until = 0, s.At+giveFor // nobody writes: no rest
+		}
+		y.rate = min(y.rate+y.Most/quietBy, y.Most)
+	case s.At >= y.until || y.usual == 0 && y.mayRest(s.At):
 		y.doing, y.until, y.rested = resting, s.At+restFor, rested{from: s.At}
+	case y.usual == 0:
+		y.usual = s.Took // nobody wrote in the rest
 	case s.Took > y.usual+y.usual/slowerBy+slowerThan:
 		y.rate = max(y.rate-y.rate/lessBy, y.least())
 	default:
 		y.rate = min(y.rate+y.Most/moreBy, y.Most)
 	}
 	return y
+}
+
+// mayRest keeps a load that comes and goes from making one rest of all.
+func (y *Yield) mayRest(at time.Duration) bool {
+	return y.rested.from == 0 || at-y.rested.from >= giveFor
 }
 
 // rest looks what appends take while nothing is given.

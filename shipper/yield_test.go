@@ -129,3 +129,28 @@ func TestYieldFollowsTheLoad(t *testing.T) {
 		t.Errorf("%.1f MB/s are given, want at least 50", rate/1e6)
 	}
 }
+
+// TestYieldIsNotStarved holds that a load that comes and goes, in whatever rhythm, does not keep giving from going on.
+func TestYieldIsNotStarved(t *testing.T) {
+	const most, least, tick = 200e6, 25e6, 200 * time.Millisecond
+	for period := 2; period < 40; period++ {
+		for busy := 1; busy < period; busy++ {
+			y := Yield{Most: most, Least: least}
+			given := int64(0)
+			for n := range 600 {
+				now := time.Duration(n) * tick
+				if rate, rest := y.Rate(); now >= rest {
+					given += int64(float64(rate) * tick.Seconds())
+				}
+				took := time.Duration(0)
+				if n%period < busy {
+					took = time.Duration(1+n%7) * time.Millisecond
+				}
+				y = y.Next(Seen{At: now, Took: took, Given: given})
+			}
+			if rate := float64(given) / (600 * tick).Seconds(); rate < 0.8*least {
+				t.Errorf("%d of %d looks see writes: %.1f MB/s", busy, period, rate/1e6)
+			}
+		}
+	}
+}
