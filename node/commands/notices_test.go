@@ -1,9 +1,12 @@
 package commands
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"shiplog/node/reply"
 )
 
 func TestMaintNotificationsWords(t *testing.T) {
@@ -94,6 +97,28 @@ func TestNoticeFollowsTheReply(t *testing.T) {
 	read.After()
 	if got := noticed(t, c); got != ">SMIGRATING 0-1<" {
 		t.Errorf("after the reply: %q", got)
+	}
+}
+
+// TestNoticesBesideWhatFollows holds that what a command has to follow its reply, as the first push of a subscription, comes also on a connection
+// that gets notices, behind those that came while the command ran.
+func TestNoticesBesideWhatFollows(t *testing.T) {
+	r := newRig(t)
+	c := r.connect()
+	c.do("hello 3")
+	c.do("client maint_notifications on")
+	c.Do(words("t.read k"))
+	r.srv.SlotsLeaving(0, 1)
+	began := false
+	got := c.thenPush(Result{Later: func(context.Context) Result {
+		return Result{Reply: reply.OK(), After: func() { began = noticed(t, c) == ">SMIGRATING 0-1<" }}
+	}})
+	if got.After != nil || got.Later == nil {
+		t.Fatalf("what comes later is %+v", got)
+	}
+	got.Later(t.Context()).After()
+	if !began {
+		t.Error("what follows the reply did not run behind the notices")
 	}
 }
 

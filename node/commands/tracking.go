@@ -268,13 +268,19 @@ func (s *Session) doTracked(a Args) Result {
 	return s.thenPush(s.do(a))
 }
 
-// thenPush makes the held messages follow the result's reply.
+// thenPush makes the held messages follow the result's reply, and what the command itself has to follow it come behind them.
 func (s *Session) thenPush(r Result) Result {
 	if later := r.Later; later != nil {
 		r.Later = func(ctx context.Context) Result { return s.thenPush(later(ctx)) }
 		return r
 	}
-	r.After = s.outbound.end
+	after := r.After
+	if r.After = s.outbound.end; after != nil {
+		r.After = func() {
+			s.endOutbound()
+			after()
+		}
+	}
 	return r
 }
 
