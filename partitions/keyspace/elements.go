@@ -38,7 +38,7 @@ const elementOverhead = 104
 const lateBytes = 40
 
 // elementsOverhead is about what a collection costs in memory beside its rows.
-const elementsOverhead = 184
+const elementsOverhead = 240
 
 // size is what all this takes in memory.
 func (m *elements) size() int64 { return elementsOverhead + m.bytes }
