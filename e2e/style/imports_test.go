@@ -66,9 +66,10 @@ var table = map[string]may{
 	// what carries snapshots between nodes, apart so that the shipper knows no NATS
 	"shipper/corenats": {ours: []string{"shipper"}, outside: []string{natsGo}},
 	// embedded hands out connections inside the process, and a connection is nats.go's.
-	"embedded":    {outside: []string{"github.com/nats-io/nats-server/v2", natsGo}},
-	"e2e":         {outside: []string{xSync, xSys, goRedis, porcupine, natsGo}}, // the stock client of change streams
-	"e2e/bench":   {ours: []string{"e2e", "wal/jetstream", "embedded"}, outside: []string{natsGo}},
+	"embedded": {outside: []string{"github.com/nats-io/nats-server/v2", natsGo}},
+	"e2e":      {outside: []string{xSync, xSys, goRedis, porcupine, natsGo}}, // the stock client of change streams
+	// whose reader of changes in binary decodes them with the package that everybody is given for that
+	"e2e/bench":   {ours: []string{"e2e", "wal", "wal/jetstream", "embedded"}, outside: []string{natsGo}},
 	"e2e/nemesis": {ours: []string{"e2e"}, outside: []string{porcupine, xSys}},
 	"e2e/style":   {},
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"testing"
 
 	"shiplog/partitions/slot"
@@ -71,9 +70,7 @@ func BenchmarkRead(b *testing.B) {
 	ended := make(chan error)
 	go func() { ended <- f.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
-	for !f.runs() { // Run is about to begin
-		runtime.Gosched()
-	}
+	<-f.Running()
 	commands := Commands{Slots: func(int) slot.Range { return slot.Range{} }, NowMS: func() int64 { return 0 }}
 	for name, form := range map[string]func([]byte, *Change) []byte{"json": AppendJSON, "commands": commands.Append, "binary": nil} {
 		b.Run(name, func(b *testing.B) {
@@ -90,21 +87,23 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-func (f *Feeds) runs() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.start != nil
-}
-
 // readAll reads the whole log and returns how many changes it has.
 func readAll(ctx context.Context, f *Feeds, log *canned, form func([]byte, *Change) []byte) (n int, err error) {
 	r := f.Open(Token{Partitions: []Position{{}}}, Filter{})
 	defer r.Close()
 	var buf []byte
+	var records wal.EffectReader // for what the reader of records does with them
+	var effect wal.Effect
+	var failed error
 	for r.cursors[0].at.Seq < log.end.Seq {
 		var idle bool
 		if form == nil {
-			idle, err = r.ReadBodies(ctx, plenty(), func(_ int, b *Body) bool { n += cannedUnits; return true })
+			idle, err = r.ReadBodies(ctx, plenty(), func(_ int, b *Body) bool {
+				for records.Reset(b.Effects); !records.Done() && failed == nil; n++ {
+					_, failed = records.Next(&effect)
+				}
+				return failed == nil
+			})
 		} else {
 			idle, err = r.Read(ctx, plenty(), func(c *Change) bool {
 				buf = form(buf[:0], c)
@@ -112,7 +111,7 @@ func readAll(ctx context.Context, f *Feeds, log *canned, form func([]byte, *Chan
 				return true
 			})
 		}
-		if err != nil {
+		if err := errors.Join(err, failed); err != nil {
 			return n, err
 		}
 		if idle {
