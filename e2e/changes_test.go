@@ -100,6 +100,30 @@ func TestChanges(t *testing.T) {
 	testChangesForms(t, c, begin)
 }
 
+// TestChangesClientName has the names of clients in changes, from when it is asked for, on every change of a unit.
+func TestChangesClientName(t *testing.T) {
+	n := startShiplog(t)
+	c := dial(t, n)
+	begin, _ := readChanges(t, c, "0", "FROM", "END")
+	do(t, c, "CLIENT", "SETNAME", "billing-7")
+	do(t, c, "SET", "before", "1")
+	do(t, c, "CONFIG", "SET", "changes-client-name", "yes")
+	for _, words := range [][]string{{"MULTI"}, {"SADD", "s", "a", "b"}, {"INCR", "n"}, {"EXEC"}, {"MSET", "l", "1", "m", "2"}} {
+		do(t, c, words...)
+	}
+	do(t, dial(t, n), "SET", "nobody", "1")
+	do(t, c, "CLIENT", "SETNAME", strings.Repeat("x", 129))
+	do(t, c, "SET", "long", "1")
+	var got []string
+	for _, item := range do(t, c, "CHANGES", "READ", "0", "FROM", begin).Elems[1].Elems {
+		got = append(got, parseShown(t, item.Text).bytes["key"]+" "+between(item.Text, `"client":"`))
+	}
+	const want = "before |s billing-7|s billing-7|n billing-7|l billing-7|m billing-7|nobody |long "
+	if strings.Join(got, "|") != want {
+		t.Errorf("got %q, want %q", strings.Join(got, "|"), want)
+	}
+}
+
 // changesAt returns the change with a number behind a token, alone.
 func changesAt(t *testing.T, c *Client, token string, i int) []shownChange {
 	t.Helper()

@@ -12,15 +12,16 @@ import (
 
 // Changes says whether and to whom changes are published over NATS.
 type Changes struct {
-	Stream   bool
-	Match    []string      // patterns of keys; none: every key
-	Age      time.Duration // that the stream keeps; 0: for ever
-	Bytes    int64         // that the stream keeps; 0: no limit
-	Copies   int64         // 0: as the logs have
-	Port     int64         // where readers connect; 0: nowhere
-	User     string
-	Auth     string // as it was given: the password, or file:PATH
-	Password string // empty: the node makes one
+	Stream     bool
+	ClientName bool          // clients' names go into the log
+	Match      []string      // patterns of keys; none: every key
+	Age        time.Duration // that the stream keeps; 0: for ever
+	Bytes      int64         // that the stream keeps; 0: no limit
+	Copies     int64         // 0: as the logs have
+	Port       int64         // where readers connect; 0: nowhere
+	User       string
+	Auth       string // as it was given: the password, or file:PATH
+	Password   string // empty: the node makes one
 }
 
 // readChangesPassword finds the password that nats-auth names.

@@ -71,6 +71,8 @@ var directives = []Directive{
 		codec: memory(0, func(c *Config) *int64 { return &c.Changes.Bytes })},
 	{Name: "changes-stream-replicas", Default: "0", Change: Fixed, Doc: "copies of the stream CHANGES: 1, 3 or 5; 0: as many as the logs have, at most 3",
 		codec: oneOf(func(c *Config) *int64 { return &c.Changes.Copies }, 0, 1, 3, 5)},
+	{Name: "changes-client-name", Default: "no", Doc: "put what clients call themselves (CLIENT SETNAME) into the log, where changes have it; programs of before this directive cannot read such a log",
+		codec: yesNo(func(c *Config) *bool { return &c.Changes.ClientName })},
 	{Name: "nats-port", Default: "0", Change: Fixed, Doc: "TCP port for NATS clients that read the stream CHANGES, on the first address of bind; 0: none",
 		codec: integer(0, 65535, func(c *Config) *int64 { return &c.Changes.Port })},
 	{Name: "nats-user", Default: "changes", Change: Fixed, Doc: "user that NATS clients give",

@@ -46,6 +46,17 @@ func goldenTextEffects() []Effect {
 		Command: "INCRBYFLOAT", Key: []byte("foo"), Value: []byte("3")}}
 }
 
+// goldenClientEffects have the mark that came after that: two units of a client with a name, the first of two effects, and one without.
+func goldenClientEffects() []Effect {
+	named := Rare{Client: []byte("billing-7")}
+	return []Effect{
+		{Op: OpSet, Cause: CauseClient, Marks: MarkFirst | MarkCreated | MarkClient, Slot: 12182, Command: "MSET", Key: []byte("foo"), Value: []byte("1"), Rare: named},
+		{Op: OpSet, Cause: CauseClient, Marks: MarkLast | MarkCreated, Slot: 5061, Command: "MSET", Key: []byte("bar"), Value: []byte("2")},
+		{Op: OpDel, Cause: CauseClient, Marks: MarkFirst | MarkLast | MarkClient, Slot: 12182, Command: "DEL", Key: []byte("foo"), Rare: named},
+		{Op: OpDel, Cause: CauseClient, Marks: MarkFirst | MarkLast, Slot: 5061, Command: "DEL", Key: []byte("bar")},
+	}
+}
+
 func appendAll(dst []byte, effects []Effect) []byte {
 	for i := range effects {
 		if i == 0 {
@@ -102,7 +113,7 @@ func golden(t testing.TB, name string) []byte {
 // still be written as they are.
 func TestGoldenDataRecords(t *testing.T) {
 	for name, effects := range map[string][]Effect{"v1-data.hex": goldenEffects(), "v1-text.hex": goldenTextEffects(),
-		"v1-collections.hex": goldenCollectionEffects()} {
+		"v1-collections.hex": goldenCollectionEffects(), "v1-client.hex": goldenClientEffects()} {
 		want := goldenHeader()
 		b := append(make([]byte, HeaderSize), appendAll(nil, effects)...)
 		SealRecord(b, &want)

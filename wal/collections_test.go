@@ -25,7 +25,7 @@ func goldenCollectionEffects() []Effect {
 		{Op: OpXAdd, ID: id, Place: []byte{1}, Value: AppendStreamField(AppendStreamField(nil, []byte("f")), []byte("v"))},
 		{Op: OpXDel, ID: id}, {Op: OpXTrim, ID: id, Place: make([]byte, 16), Count: 40},
 		{Op: OpXGroup, Field: []byte("g"), ID: id, Index: -1}, {Op: OpXUngroup, Field: []byte("g")},
-		{Op: OpXConsumer, Field: []byte("g"), Who: []byte("c"), At: 11, Active: 10},
+		{Op: OpXConsumer, Field: []byte("g"), Who: []byte("c"), At: 11, Rare: Rare{Active: 10}},
 		{Op: OpXUnconsumer, Field: []byte("g"), Who: []byte("c")},
 		{Op: OpXPend, Field: []byte("g"), ID: id, Who: []byte("c"), At: 12, Count: 2, Index: PendMoved, Value: []byte("d")},
 		{Op: OpXAck, Field: []byte("g"), ID: id, Who: []byte("c")}, {Op: OpXSetID},

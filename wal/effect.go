@@ -82,6 +82,7 @@ const (
 	MarkRename  Marks = 1 << 3 // one half of a rename
 	MarkRaw     Marks = 1 << 4 // the string was made in place (APPEND, SETRANGE): encoding "raw"
 	MarkText    Marks = 1 << 5 // the string is text even where it looks like an integer (INCRBYFLOAT): encoding "embstr"
+	MarkClient  Marks = 1 << 6 // Client names the client whose unit it is; only with MarkFirst
 	MarkObject  Marks = 1 << 7 // the key was a collection: Object says which (OpDel, OpExpire, OpPersist)
 )
 
@@ -113,16 +114,22 @@ type Effect struct {
 	PrevExpireAt int64
 
 	Whole
-	Field  []byte // a field, a member, a group
-	Who    []byte // a consumer
-	Place  []byte
-	Score  float64
-	Prev   []byte // the score before as 8 bytes, big-endian IEEE 754; empty: the member is new
-	Index  int64
-	Count  int64
-	At     int64
-	Active int64
-	ID     StreamID
+	Field []byte // a field, a member, a group
+	Who   []byte // a consumer
+	Place []byte
+	Score float64
+	Prev  []byte // the score before as 8 bytes, big-endian IEEE 754; empty: the member is new
+	Index int64
+	Count int64
+	At    int64
+	ID    StreamID
+	Rare
+}
+
+// Rare is what few effects have.
+type Rare struct {
+	Client []byte // with MarkClient: what the client calls itself (CLIENT SETNAME)
+	Active int64  // with OpXConsumer
 }
 
 // Whole is what an effect says of the collection as a whole.

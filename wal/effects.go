@@ -16,7 +16,7 @@ const (
 )
 
 const (
-	marksKnown  = MarkFirst | MarkLast | MarkCreated | MarkRename | MarkRaw | MarkText | MarkObject
+	marksKnown  = MarkFirst | MarkLast | MarkCreated | MarkRename | MarkRaw | MarkText | MarkObject | MarkClient
 	fixedSize   = 5    // op, cause, marks, slot
 	internLimit = 1024 // command names that an EffectReader keeps; more are decoded anew each time
 )
@@ -27,7 +27,7 @@ func AppendEffect(dst []byte, e *Effect) []byte {
 	dst = appendFixed(dst, e)
 	dst = binary.AppendUvarint(dst, uint64(len(e.Command)+nameShift))
 	dst = append(dst, e.Command...)
-	return appendFields(dst, e)
+	return appendFields(appendClient(dst, e), e)
 }
 
 // AppendEffectAfter is AppendEffect for an effect that directly follows prev in the same body: a command name equal to
@@ -36,7 +36,14 @@ func AppendEffectAfter(dst []byte, prev, e *Effect) []byte {
 	if prev.Command != e.Command {
 		return AppendEffect(dst, e)
 	}
-	return appendFields(append(appendFixed(dst, e), nameSame), e)
+	return appendFields(appendClient(append(appendFixed(dst, e), nameSame), e), e)
+}
+
+func appendClient(dst []byte, e *Effect) []byte {
+	if e.Marks&MarkClient == 0 {
+		return dst
+	}
+	return appendBytes(dst, e.Client)
 }
 
 func appendFixed(dst []byte, e *Effect) []byte {
@@ -213,6 +220,13 @@ func (r *EffectReader) Next(e *Effect) (bool, error) {
 	if err := r.name(e); err != nil {
 		return false, err
 	}
+	if e.Marks&MarkClient != 0 {
+		client, err := r.bytes()
+		if err != nil {
+			return false, err
+		}
+		e.Client = client
+	}
 	if err := r.fields(e); err != nil {
 		return false, err
 	}
@@ -240,6 +254,8 @@ func (r *EffectReader) fixed(e *Effect) error {
 		return fmt.Errorf("%w: marks %08b", ErrNewer, e.Marks)
 	case e.Marks&MarkObject != 0 && e.Op != OpDel && e.Op != OpExpire && e.Op != OpPersist:
 		return fmt.Errorf("%w: operation %d marked as one on a collection", ErrNewer, e.Op)
+	case e.Marks&MarkClient != 0 && e.Marks&MarkFirst == 0:
+		return fmt.Errorf("%w: a client's name behind the first effect of its unit", ErrNewer)
 	case e.Slot >= slot.Count:
 		return fmt.Errorf("%w: slot %d", ErrDamaged, e.Slot)
 	}

@@ -51,6 +51,8 @@ func TestEffectReaderRefuses(t *testing.T) {
 		"cause 0":                 {edited(1, 0), ErrNewer},
 		"cause 7":                 {edited(1, 7), ErrNewer},
 		"unknown mark":            {edited(2, 0x80), ErrNewer},
+		"client behind first":     {edited(2, 0x42), ErrNewer},
+		"client's name cut":       {edited(2, 0x41)[:9], ErrDamaged},
 		"slot 16384":              {edited(3, 0x40), ErrDamaged},
 		"name of nothing before":  {edited(5, nameSame), ErrDamaged},
 		"name longer than body":   {edited(5, 100), ErrDamaged},

@@ -57,6 +57,7 @@ type printedEffect struct {
 	Op          string   `json:"op"`
 	Cause       string   `json:"cause"`
 	Command     string   `json:"command,omitempty"`
+	Client      string   `json:"client,omitempty"`
 	Slot        uint16   `json:"slot"`
 	Marks       []string `json:"marks,omitempty"`
 	Key         *string  `json:"key,omitempty"`
@@ -170,11 +171,12 @@ func printEffect(e *Effect) printedEffect {
 		Op:          e.Op.String(),
 		Cause:       nameOf(int(e.Cause), "client", "expire", "evict", "flush", "script", "migrate"),
 		Command:     e.Command,
+		Client:      string(e.Client),
 		Slot:        uint16(e.Slot),
 		Expires:     printTime(e.ExpireAt),
 		WouldExpire: printTime(e.PrevExpireAt),
 	}
-	for i, name := range []string{"first", "last", "created", "rename", "raw", "text", "", "object"} {
+	for i, name := range []string{"first", "last", "created", "rename", "raw", "text", "client", "object"} {
 		if e.Marks&(1<<i) != 0 {
 			printed.Marks = append(printed.Marks, name)
 		}
@@ -304,7 +306,7 @@ func (e *printedEffect) text(b *strings.Builder) {
 		{"id", e.ID}, {"score", e.Score}, {"previous_score", e.Previous}, {"index", number(e.Index)}, {"count", number(e.Count)},
 		{"at", e.At}, {"active", e.Active}, {"place", e.Place}, {"object", e.Object}, {"head", e.Head},
 		{"expires", e.Expires}, {"previously_expires", e.WouldExpire}, {"cause", e.Cause},
-		{"command", e.Command}, {"marks", strings.Join(e.Marks, ",")},
+		{"command", e.Command}, {"client", e.Client}, {"marks", strings.Join(e.Marks, ",")},
 	} {
 		if f[1] != "" {
 			fmt.Fprintf(b, " %s=%s", f[0], f[1])

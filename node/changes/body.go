@@ -103,12 +103,13 @@ type Decoder struct {
 	partition int
 	index     int
 	unit      int
+	client    []byte // of the unit
 }
 
 // Reset makes the decoder begin with the first change of a body of a partition.
 func (d *Decoder) Reset(partition int, b *Body) {
 	d.effects.Reset(b.Effects)
-	d.partition, d.body, d.index, d.unit = partition, b, 0, 0
+	d.partition, d.body, d.index, d.unit, d.client = partition, b, 0, 0, nil
 }
 
 // Next fills c with the next change and returns true, or returns false at the end of the body. The error is wal.ErrNewer or
@@ -126,11 +127,11 @@ func (d *Decoder) Next(c *Change) (bool, error) {
 		return false, nil
 	}
 	if c.First() {
-		d.unit = d.index
+		d.unit, d.client = d.index, c.Effect.Client
 	}
 	at := &d.body.After
 	c.Partition, c.Incarnation, c.Sequence, c.Index, c.Unit = d.partition, at.Incarnation, d.body.First, d.index, d.unit
-	c.Epoch, c.CommitMS, c.Snapshot = at.Epoch, at.CommitMS, false
+	c.Epoch, c.CommitMS, c.Snapshot, c.Client = at.Epoch, at.CommitMS, false, d.client
 	d.index++
 	return true, nil
 }

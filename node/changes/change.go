@@ -14,8 +14,9 @@ type Change struct {
 	Index       int     // among the effects of the body, from 0
 	Unit        int     // the Index of the first effect of its unit
 	Epoch       wal.Epoch
-	CommitMS    int64 // the primary's clock when it sealed the record, Unix milliseconds
-	Snapshot    bool  // no effect but a part of a state (FORMAT.md)
+	CommitMS    int64  // the primary's clock when it sealed the record, Unix milliseconds
+	Snapshot    bool   // no effect but a part of a state (FORMAT.md)
+	Client      []byte // what the client whose unit it is calls itself, if the log says it
 	Effect      wal.Effect
 }
 

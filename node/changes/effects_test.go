@@ -41,7 +41,7 @@ func sample() []wal.Effect {
 		{Op: wal.OpXTrim, Key: key, ID: id, Count: 2},
 		{Op: wal.OpXGroup, Key: key, Field: field, ID: id, Index: -1},
 		{Op: wal.OpXUngroup, Key: key, Field: field},
-		{Op: wal.OpXConsumer, Key: key, Field: field, Who: who, At: 5, Active: 6},
+		{Op: wal.OpXConsumer, Key: key, Field: field, Who: who, At: 5, Rare: wal.Rare{Active: 6}},
 		{Op: wal.OpXUnconsumer, Key: key, Field: field, Who: who},
 		{Op: wal.OpXPend, Key: key, Field: field, ID: id, Who: who, At: 5, Count: 2},
 		{Op: wal.OpXAck, Key: key, Field: field, ID: id, Who: who},

@@ -44,6 +44,9 @@ func appendPlace(dst []byte, c *Change) []byte {
 	if e.Command != "" {
 		dst = appendText(dst, "command", []byte(e.Command))
 	}
+	if len(c.Client) > 0 {
+		dst = appendText(dst, "client", c.Client)
+	}
 	dst = appendNumber(dst, "unit", int64(c.Unit))
 	for _, mark := range [...]struct {
 		name string

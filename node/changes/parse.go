@@ -59,6 +59,8 @@ type elementJSON struct {
 	Fields64   [][]byte        `json:"fields64"`
 	Score      json.RawMessage `json:"score"`
 	Previous   json.RawMessage `json:"previous_score"`
+	Client     *string         `json:"client"` // of any operation, like client64
+	Client64   []byte          `json:"client64"`
 
 	numbersJSON
 }
@@ -103,6 +105,10 @@ func ParseJSON(text []byte) (c Change, err error) {
 	}
 	if err := element.fill(&c.Effect); err != nil {
 		return c, err
+	}
+	if c.Client = either(element.Client, element.Client64); c.Client != nil && e.First {
+		c.Effect.Client = c.Client
+		c.Effect.Marks |= wal.MarkClient
 	}
 	if c.Type() != e.Type {
 		return c, fmt.Errorf("%w: type %q of %s", ErrEnvelope, e.Type, e.Op)

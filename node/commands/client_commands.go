@@ -26,6 +26,17 @@ func (s *Session) Name() string {
 	return s.profile.name
 }
 
+// maxShownName is the longest name that goes into the log: who gives himself a longer one does not make every record long.
+const maxShownName = 128
+
+// shownName is the client's name as the log has it, none when it is too long.
+func (s *Session) shownName() []byte {
+	if name := s.Name(); len(name) <= maxShownName {
+		return []byte(name)
+	}
+	return nil
+}
+
 // CLIENT SETNAME connection-name
 func clientSetname(s *Session, a Args) reply.Reply { return s.rename(a[2]) }
 

@@ -92,6 +92,7 @@ type tuning struct {
 	percentiles     []string
 	debug           string // enable-debug-command: no, yes, local
 	trackedKeys     int64
+	clientNames     bool          // names of clients go into the log
 	hold            time.Duration // the longest that a command is held while its partition is between two primaries
 }
 
@@ -108,6 +109,7 @@ func (srv *Server) Retune() {
 		percentiles:     strings.Fields(s.String("latency-tracking-info-percentiles")),
 		debug:           s.String("enable-debug-command"),
 		trackedKeys:     s.Int("tracking-table-max-keys"),
+		clientNames:     s.String("changes-client-name") == "yes",
 		hold:            time.Duration(s.Int("cluster-hold-ms")) * time.Millisecond,
 	}
 	srv.tuned.Store(t)

@@ -259,6 +259,9 @@ func (s *Session) read(row *Row, v *keyspace.View, a Args) reply.Reply {
 // write runs a Write handler under the partition's lock.
 func (s *Session) write(row *Row, tx *keyspace.Tx, a Args) reply.Reply {
 	tx.SetCommand(row.state.upper)
+	if s.srv.tune().clientNames {
+		tx.SetClient(s.shownName())
+	}
 	if s.track.quiet {
 		tx.SetQuiet(true)
 	}

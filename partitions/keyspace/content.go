@@ -201,7 +201,7 @@ func (k *contentKey) groups() error {
 	if err := k.area(areaConsumer, func(sub, value []byte) wal.Effect {
 		group, name := cutGroup(sub)
 		c := parseConsumer(name, value)
-		return wal.Effect{Op: wal.OpXConsumer, Field: group, Who: name, At: c.Seen, Active: c.Active}
+		return wal.Effect{Op: wal.OpXConsumer, Field: group, Who: name, At: c.Seen, Rare: wal.Rare{Active: c.Active}}
 	}); err != nil {
 		return err
 	}

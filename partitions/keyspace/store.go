@@ -261,7 +261,7 @@ func (s *Store) Begin(now int64, record uint64, out *[]byte) *Tx {
 	s.open = record
 	t := &s.tx
 	t.View = View{store: s, now: now}
-	t.cause, t.command, t.origin = wal.CauseClient, "", 0
+	t.cause, t.causer, t.origin = wal.CauseClient, causer{}, 0
 	t.out, t.start = out, len(*out)
 	t.effects, t.counts, t.flushed, t.newest = 0, s.counts, s.flushed, s.newest
 	s.units++

@@ -32,7 +32,7 @@ func (s *Stream) contents() (effects []wal.Effect) {
 	for _, g := range s.Groups() {
 		effects = append(effects, wal.Effect{Op: wal.OpXGroup, Field: g.Name, ID: g.Last, Index: g.Read})
 		for _, c := range s.Consumers(g.Name) {
-			effects = append(effects, wal.Effect{Op: wal.OpXConsumer, Field: g.Name, Who: c.Name, At: c.Seen, Active: c.Active})
+			effects = append(effects, wal.Effect{Op: wal.OpXConsumer, Field: g.Name, Who: c.Name, At: c.Seen, Rare: wal.Rare{Active: c.Active}})
 		}
 		s.EachPending(g.Name, nil, StreamID{}, wal.MaxStreamID(), func(p Pending) bool {
 			effects = append(effects, wal.Effect{Op: wal.OpXPend, Field: g.Name, Who: p.Consumer, ID: p.ID, At: p.At, Count: p.Count})

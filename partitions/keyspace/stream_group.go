@@ -146,7 +146,7 @@ func (s *Stream) See(group, name []byte, gets bool) (made bool) {
 	if c.Seen = s.v.now; gets {
 		c.Active = s.v.now
 	}
-	s.note(wal.Effect{Op: wal.OpXConsumer, Field: group, Who: name, At: c.Seen, Active: c.Active})
+	s.note(wal.Effect{Op: wal.OpXConsumer, Field: group, Who: name, At: c.Seen, Rare: wal.Rare{Active: c.Active}})
 	return !known
 }
 

@@ -10,7 +10,7 @@ import (
 // Keys and values given to a Tx are copied.
 type Tx struct {
 	View
-	command string
+	causer
 	cause   wal.Cause
 	out     *[]byte // body of the open record
 	start   int     // length of the body before this unit
@@ -29,6 +29,12 @@ type Tx struct {
 	top     Value
 	origin  uint64 // who causes the unit: a session's id, 0 for the engine
 	hushed  bool   // what is written now is no news to those who watch, await or track the key
+}
+
+// causer is who causes a unit.
+type causer struct {
+	command string
+	client  []byte // what it calls itself, if that goes into the log
 }
 
 // txRoom is memory that a Tx uses for one effect after another.
@@ -76,6 +82,10 @@ type undo struct {
 
 // SetCommand names the command whose effects follow: its upper-case name goes into the log.
 func (t *Tx) SetCommand(name string) { t.command = name }
+
+// SetClient has the name of the client that causes the unit put into the log, before the unit's first effect. name is not changed until the unit
+// has ended.
+func (t *Tx) SetClient(name []byte) { t.client = name }
 
 // SetCause says why the effects that follow happen.
 func (t *Tx) SetCause(cause wal.Cause) { t.cause = cause }
@@ -318,6 +328,10 @@ func (t *Tx) write(h *head, value Value, exists bool, m *elements) {
 func (t *Tx) emit(e wal.Effect) {
 	if t.effects == 0 {
 		e.Marks |= wal.MarkFirst
+		if len(t.client) > 0 {
+			e.Marks |= wal.MarkClient
+			e.Client = t.client
+		}
 	} else {
 		t.encode(&e)
 	}
