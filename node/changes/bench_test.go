@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ const cannedUnits = 35
 
 func newCanned(n int) *canned {
 	c := new(canned)
+	value := bytes.Repeat([]byte("value."), 17)
 	h := wal.Header{Incarnation: wal.Incarnation{1}, Epoch: 1, Kind: wal.KindEpoch, Part: wholePart}
 	for i := range n {
 		message := make([]byte, wal.HeaderSize)
@@ -28,7 +30,7 @@ func newCanned(n int) *canned {
 			for j := range cannedUnits {
 				key := fmt.Appendf(nil, "key:%012d", i*cannedUnits+j)
 				message = wal.AppendEffect(message, &wal.Effect{Op: wal.OpSet, Cause: wal.CauseClient, Command: "SET",
-					Marks: wal.MarkFirst | wal.MarkLast, Slot: slot.Of(key), Key: key, Value: make([]byte, 100)})
+					Marks: wal.MarkFirst | wal.MarkLast, Slot: slot.Of(key), Key: key, Value: value})
 			}
 		}
 		wal.SealRecord(message, &h)

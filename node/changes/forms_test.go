@@ -50,6 +50,22 @@ func sameBytes(a, b *Change) bool {
 	return reflect.DeepEqual(x, y)
 }
 
+// Every byte, at every place of a text, is plain or is not, as JSON has it.
+func TestPlainText(t *testing.T) {
+	for length := range 20 {
+		for at := range length {
+			for c := range 256 {
+				text := bytes.Repeat([]byte("~"), length)
+				text[at] = byte(c)
+				want := c >= ' ' && c < 0x80 && c != '"' && c != '\\'
+				if got := plainText(text); got != want {
+					t.Fatalf("%q at %d of %d is plain: %v", byte(c), at, length, got)
+				}
+			}
+		}
+	}
+}
+
 func TestParseJSONRefuses(t *testing.T) {
 	c := shown(sample()[0])
 	good := string(AppendJSON(nil, &c))

@@ -217,11 +217,33 @@ func appendScore(dst []byte, name string, f float64) []byte {
 
 // appendText appends bytes as text, or in base64 under the name with 64 behind it when they are not UTF-8.
 func appendText(dst []byte, name string, b []byte) []byte {
+	if plainText(b) {
+		return append(append(append(appendName(dst, name), '"'), b...), '"')
+	}
 	if utf8.Valid(b) {
 		return appendQuoted(appendName(dst, name), b)
 	}
 	dst = append(append(append(dst, `,"`...), name...), `64":`...)
 	return appendBase64(dst, b)
+}
+
+// plainText tells whether a text stands in JSON as it is: ASCII, with nothing to escape. Most do. It looks at eight bytes at a time; each term has
+// the highest bit of a byte set if one of them is of a kind that is not plain.
+func plainText(b []byte) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		quote, slash := x^ones*'"', x^ones*'\\'
+		if (x|(x-ones*' ')|(quote-ones)&^quote|(slash-ones)&^slash)&high != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func appendBase64(dst, b []byte) []byte {
