@@ -80,13 +80,21 @@ func (l *checkedLoad) end(t *testing.T) (steps int) {
 			t.Error(g.failed)
 		}
 		steps += g.pushed
+	}
+	l.check(t)
+	return steps
+}
+
+// check holds what is there to what was acknowledged. The load has ended.
+func (l *checkedLoad) check(t *testing.T) {
+	t.Helper()
+	for _, g := range l.groups {
 		for key := range g.counted {
 			if err := g.check(t.Context(), l.client, key); err != nil {
 				t.Error(err)
 			}
 		}
 	}
-	return steps
 }
 
 func (g *checkedGroup) check(ctx context.Context, client *redis.ClusterClient, key int) error {

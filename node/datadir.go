@@ -56,6 +56,9 @@ const (
 //	changes.nats        the URL with which NATS clients read changes, when the node has made their password
 //	cluster.json        the newest cluster map that the node has seen, if it is in a cluster
 //	reset               the next process starts over as a new node: CLUSTER RESET was answered and not done yet
+//	log/origin          when this file itself was made, in a cluster: what a copy of the directory says is not so
+//	former/             log, state and node.id of an earlier life, until the cluster has taken in the present one
+//	former.ids          the identities of earlier lives that the cluster has not replaced yet
 type DataDir struct {
 	Path   string
 	NodeID wal.NodeID

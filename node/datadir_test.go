@@ -278,7 +278,7 @@ func TestResetStartsOver(t *testing.T) {
 	path := t.TempDir()
 	first := mustOpen(t, path)
 	id := first.NodeID
-	for _, name := range []string{"log/jetstream", "state/0/table", "snapshot/0/table", "cluster.json", "changes.nats"} {
+	for _, name := range []string{"log/jetstream", "state/0/table", "snapshot/0/table", "cluster.json", "changes.nats", "former/log/x", "former.ids"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(path, name)), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -155,6 +155,7 @@ func (m *members) run(ctx, serving context.Context, g *errgroup.Group) {
 	})
 	g.Go(func() error { return m.look(serving) })
 	g.Go(func() error { return m.found(serving) })
+	g.Go(func() error { return m.succeedFormer(serving) })
 	m.runFiller(serving, g)
 	m.mu.Lock()
 	defer m.mu.Unlock()

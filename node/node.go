@@ -83,7 +83,14 @@ func (n *Node) openDirectory() (err error) {
 	if n.cfg.Cluster.Enabled {
 		mode = ModeCluster
 	}
-	n.dir, err = OpenDataDir(n.cfg.Server.Dir, mode)
+	if n.dir, err = OpenDataDir(n.cfg.Server.Dir, mode); err != nil || mode == ModeSolo {
+		return err
+	}
+	why, err := n.dir.live()
+	if why != "" {
+		n.log.Warn("what this directory holds is not believed: the node goes on as a new one, and the cluster replaces what it was", "why", why,
+			"was", n.dir.formerIDs(), "is", hex.EncodeToString(n.dir.NodeID[:]))
+	}
 	return err
 }
 

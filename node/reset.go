@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"shiplog/partitions/coordinator"
 )
 
 // ErrReset ends a Run because a client had the node start over. What it was in the cluster, and its data directory but for what says
@@ -34,7 +32,7 @@ func (m *members) Reset(ctx context.Context) error {
 	defer deadline.Stop()
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
-	for belongs(m.agent.Map(), m.self.ID) {
+	for isIn(m.agent.Map(), m.self.ID) {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
@@ -48,19 +46,6 @@ func (m *members) Reset(ctx context.Context) error {
 	}
 	m.node.stop(ErrReset)
 	return nil
-}
-
-// belongs tells whether a node is one of those that a map names; known may be nil.
-func belongs(known *coordinator.Map, id coordinator.NodeID) bool {
-	if known == nil {
-		return false
-	}
-	for i := range known.Nodes {
-		if known.Nodes[i].ID == id {
-			return true
-		}
-	}
-	return false
 }
 
 // markReset has the next process or Open that uses the directory start over. It is on the disk when it returns.
@@ -77,7 +62,7 @@ func (d *DataDir) startOver() error {
 	} else if err != nil {
 		return err
 	}
-	for _, name := range []string{logName, stateName, copiesName, mapName} {
+	for _, name := range []string{logName, stateName, copiesName, mapName, formerName, idsName} {
 		if err := os.RemoveAll(filepath.Join(d.Path, name)); err != nil {
 			return err
 		}
