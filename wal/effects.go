@@ -17,7 +17,8 @@ const (
 
 const (
 	marksKnown  = MarkFirst | MarkLast | MarkCreated | MarkRename | MarkRaw | MarkText | MarkObject | MarkClient
-	fixedSize   = 5    // op, cause, marks, slot
+	fixedSize   = 5 // op, cause, marks, slot
+	offMarks    = 2
 	internLimit = 1024 // command names that an EffectReader keeps; more are decoded anew each time
 )
 
@@ -45,6 +46,9 @@ func appendClient(dst []byte, e *Effect) []byte {
 	}
 	return appendBytes(dst, e.Client)
 }
+
+// MarkEffectLast marks an encoded effect as the last of its unit.
+func MarkEffectLast(effect []byte) { effect[offMarks] |= byte(MarkLast) }
 
 func appendFixed(dst []byte, e *Effect) []byte {
 	return append(dst, byte(e.Op), byte(e.Cause), byte(e.Marks), byte(e.Slot>>8), byte(e.Slot))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/cockroachdb/pebble/v2"
 
 	"shiplog/partitions/slot"
@@ -16,9 +17,10 @@ import (
 // applying is the state of the one Apply that runs at a time.
 type applying struct {
 	reader  wal.EffectReader
-	changes map[string]*change
-	order   []*change // the changes in the order in which their keys came first
-	newest  *change   // of the effect before: mostly the next one is on the same key
+	changes changeTable
+	order   []*change     // the changes in the order in which their keys came first
+	sorted  []changeOrder // the changes in the order of their rows, while they are written
+	newest  *change       // of the effect before: mostly the next one is on the same key
 	objects map[uint64]*objectChange
 	touched []*objectChange // those in objects
 	latest  *objectChange   // the one asked for last
@@ -32,7 +34,9 @@ type applying struct {
 // change is what a run of effects makes of one key. Only its end reaches Pebble, so a key that is
 // written often costs one row.
 type change struct {
-	key      string
+	key      []byte // of the body that the run is of
+	hash     uint64 // of the key
+	place    int    // in the table of changes
 	cursor   uint64 // of the key's rows
 	value    Value
 	exists   bool
@@ -44,8 +48,14 @@ type change struct {
 	object   uint64 // of a collection; 0: a string, or not known to the run because nothing is to be known
 }
 
+// changeOrder is a change by where its rows stand.
+type changeOrder struct {
+	cursor uint64
+	change *change
+}
+
 func (a *applying) init() {
-	a.changes, a.objects = make(map[string]*change), make(map[uint64]*objectChange)
+	a.objects = make(map[uint64]*objectChange)
 }
 
 // Apply changes the state by the effects of whole record bodies, in order, and moves the position to
@@ -134,10 +144,11 @@ func (a *applying) add(e *wal.Effect) error {
 // change returns the run's change of a key. If this is the first effect on it, there says whether Pebble has the key; when it
 // expires is not known then.
 func (a *applying) change(key []byte, id slot.ID, there bool) *change {
-	if a.newest != nil && a.newest.key == string(key) {
+	if a.newest != nil && string(a.newest.key) == string(key) {
 		return a.newest
 	}
-	c := a.changes[string(key)]
+	hash := xxhash.Sum64(key)
+	c := a.changes.find(key, hash)
 	if a.newest = c; c != nil {
 		return c
 	}
@@ -146,8 +157,8 @@ func (a *applying) change(key []byte, id slot.ID, there bool) *change {
 	} else {
 		c = new(change)
 	}
-	*c = change{key: string(key), cursor: cursorFor(id, key), exists: there, wasThere: there, blind: there}
-	a.changes[c.key] = c
+	*c = change{key: key, hash: hash, cursor: cursorWith(id, hash), exists: there, wasThere: there, blind: there}
+	a.changes.add(c)
 	a.order = append(a.order, c)
 	a.newest = c
 	return c
@@ -201,18 +212,27 @@ func (a *applying) writeRows(b *pebble.Batch) error {
 			return err
 		}
 	}
-	slices.SortFunc(a.order, func(x, y *change) int { return cmp.Compare(x.cursor, y.cursor) })
-	for _, c := range a.order {
-		if err := c.writeExpiry(b); err != nil {
+	a.sort()
+	for _, at := range a.sorted {
+		if err := at.change.writeExpiry(b); err != nil {
 			return err
 		}
 	}
-	for _, c := range a.order {
-		if err := c.writeHeader(b); err != nil {
+	for _, at := range a.sorted {
+		if err := at.change.writeHeader(b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sort brings the changes into the order of their rows.
+func (a *applying) sort() {
+	a.sorted = a.sorted[:0]
+	for _, c := range a.order {
+		a.sorted = append(a.sorted, changeOrder{c.cursor, c})
+	}
+	slices.SortFunc(a.sorted, func(x, y changeOrder) int { return cmp.Compare(x.cursor, y.cursor) })
 }
 
 // writeIndex puts the rows that say what expires when into the batch.
@@ -278,12 +298,13 @@ func parseExpiry(row []byte) (int64, error) {
 // recycle empties the run's changes for the next.
 func (a *applying) recycle() {
 	for _, c := range a.order {
+		a.changes.free(c)
 		*c = change{}
 		a.free = append(a.free, c)
 	}
 	clear(a.order)
-	a.order, a.newest = a.order[:0], nil
-	clear(a.changes)
+	clear(a.sorted)
+	a.order, a.sorted, a.newest = a.order[:0], a.sorted[:0], nil
 	for _, o := range a.touched {
 		o.recycle()
 		a.spare = append(a.spare, o)
@@ -297,7 +318,7 @@ func (a *applying) recycle() {
 func (a *applying) reset() {
 	const keep = 1 << 14
 	a.flush = false
-	if len(a.changes) > keep {
+	if len(a.order) > keep {
 		*a = applying{reader: a.reader}
 		a.init()
 		return

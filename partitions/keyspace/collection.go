@@ -67,8 +67,8 @@ func (t *Tx) element(h *head, e wal.Effect, after *top) {
 		e.Marks |= wal.MarkCreated
 		t.created = false
 	}
-	t.emit(e)
-	t.overlay(h, &t.pending)
+	t.emit(&e)
+	t.overlay(h, &t.pending) // e itself would be moved to the heap
 	if changed {
 		t.top, t.topped = h.value, true
 	}

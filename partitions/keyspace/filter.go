@@ -99,7 +99,7 @@ func (f *filter) commit(a *applying, write func() error) error {
 
 // restart is commit for a run that removes everything before: the filter begins anew with what it brings.
 func (f *filter) restart(a *applying, write func() error) error {
-	fresh := newKeyBits(f.size(int64(len(a.changes))))
+	fresh := newKeyBits(f.size(int64(len(a.order))))
 	a.fold(fresh, nil)
 	if err := write(); err != nil {
 		return err
@@ -114,12 +114,11 @@ func (a *applying) fold(one, other *keyBits) (gone int64) {
 	for _, c := range a.order {
 		switch {
 		case c.rewrite && c.exists:
-			hash := xxhash.Sum64String(c.key)
 			if one != nil {
-				one.add(hash)
+				one.add(c.hash)
 			}
 			if other != nil {
-				other.add(hash)
+				other.add(c.hash)
 			}
 		case c.wasThere && !c.exists:
 			gone++

@@ -15,7 +15,7 @@ type objectDue struct {
 	known bool
 	was   int64 // what Pebble has; 0: no row
 	now   int64
-	key   string
+	key   []byte
 	moved bool // the hash has another key than Pebble knows
 }
 
@@ -64,7 +64,7 @@ func (d *objectDue) write(b *pebble.Batch, object uint64) error {
 	if d.now == 0 {
 		return nil
 	}
-	return b.Set(appendFieldIndexKey(buf[:0], d.now, object), []byte(d.key), nil)
+	return b.Set(appendFieldIndexKey(buf[:0], d.now, object), d.key, nil)
 }
 
 // removeFieldIndex puts the removal of an object's row in the index of fields into the batch, if it has one. first is its first row: that

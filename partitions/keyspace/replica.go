@@ -29,6 +29,6 @@ func (s *Store) follow(a *applying) {
 		}
 	}
 	for _, c := range a.order {
-		s.touch(c.key, c.exists, 0)
+		s.touch(string(c.key), c.exists, 0)
 	}
 }

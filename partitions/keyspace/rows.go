@@ -39,9 +39,6 @@ const slotsEnd = "\x40\x00"
 // errRow says that a row does not have the shape that FORMAT.md gives it.
 var errRow = errors.New("a stored row is damaged")
 
-// keyHash gives keys of one slot their order: SCAN's cursor and RANDOMKEY rest on it.
-func keyHash(key []byte) uint64 { return xxhash.Sum64(key) >> 16 }
-
 // appendRowKey appends the row key of key in the given area.
 func appendRowKey(dst []byte, id slot.ID, area byte, key []byte) []byte {
 	return append(appendCursorKey(dst, cursorFor(id, key), area), key...)
@@ -91,7 +88,11 @@ func parseHeader(row []byte) (Value, error) {
 }
 
 // cursorFor is the place of a key in the order of keys: its slot, then its hash. It fits into 62 bits.
-func cursorFor(id slot.ID, key []byte) uint64 { return uint64(id)<<(8*hashSize) | keyHash(key) }
+func cursorFor(id slot.ID, key []byte) uint64 { return cursorWith(id, xxhash.Sum64(key)) }
+
+// cursorWith is cursorFor a key whose XXH64 is known. Of that the upper bits give the keys of one slot their order: SCAN's cursor and
+// RANDOMKEY rest on it.
+func cursorWith(id slot.ID, hash uint64) uint64 { return uint64(id)<<(8*hashSize) | hash>>16 }
 
 // cursorOf is the place of a row in the order of keys.
 func cursorOf(row []byte) uint64 {

@@ -11,10 +11,8 @@ import (
 type Tx struct {
 	View
 	causer
+	unitBody
 	cause   wal.Cause
-	out     *[]byte // body of the open record
-	start   int     // length of the body before this unit
-	pending wal.Effect
 	effects int
 	undo    []undo
 	counts  counts // before the unit
@@ -25,8 +23,6 @@ type Tx struct {
 	keyed   *head  // of key
 	key     []byte // of the collection that was changed last
 	room    txRoom
-	topped  bool // pending, or an effect after it on the same collection, is to carry top
-	top     Value
 	origin  uint64 // who causes the unit: a session's id, 0 for the engine
 	hushed  bool   // what is written now is no news to those who watch, await or track the key
 }
@@ -35,6 +31,16 @@ type Tx struct {
 type causer struct {
 	command string
 	client  []byte // what it calls itself, if that goes into the log
+}
+
+// unitBody is the effects of a unit, as they go into the open record.
+type unitBody struct {
+	out     *[]byte    // body of the open record
+	start   int        // length of the body before this unit
+	last    int        // where the newest effect that is encoded begins in the body
+	pending wal.Effect // on a collection, not encoded yet; without Op: none
+	topped  bool       // pending, or an effect after it on the same collection, is to carry top
+	top     Value
 }
 
 // txRoom is memory that a Tx uses for one effect after another.
@@ -118,7 +124,8 @@ func (t *Tx) Expire(key []byte, at int64) bool {
 	value := h.value
 	value.ExpireAt = at
 	t.write(h, value, true, h.elements)
-	t.emit(ofObject(h, wal.Effect{Op: wal.OpExpire, Cause: t.cause, Key: key, ExpireAt: at, PrevExpireAt: prev}))
+	e := ofObject(h, wal.Effect{Op: wal.OpExpire, Cause: t.cause, Key: key, ExpireAt: at, PrevExpireAt: prev})
+	t.emit(&e)
 	return true
 }
 
@@ -132,7 +139,8 @@ func (t *Tx) Persist(key []byte) bool {
 	value := h.value
 	value.ExpireAt = 0
 	t.write(h, value, true, h.elements)
-	t.emit(ofObject(h, wal.Effect{Op: wal.OpPersist, Cause: t.cause, Key: key, PrevExpireAt: prev}))
+	e := ofObject(h, wal.Effect{Op: wal.OpPersist, Cause: t.cause, Key: key, PrevExpireAt: prev})
+	t.emit(&e)
 	return true
 }
 
@@ -195,7 +203,7 @@ func (t *Tx) renameObject(h *head, from, to []byte) {
 	value, m := h.value, h.elements
 	t.write(h, Value{}, false, nil)
 	t.write(t.slot(to), value, true, m)
-	t.emit(wal.Effect{Op: wal.OpRename, Cause: t.cause, Marks: wal.MarkRename, Key: from, PrevExpireAt: value.ExpireAt,
+	t.emit(&wal.Effect{Op: wal.OpRename, Cause: t.cause, Marks: wal.MarkRename, Key: from, PrevExpireAt: value.ExpireAt,
 		Whole: wal.Whole{Object: value.object(), Head: appendHeader(nil, &value), To: to}})
 }
 
@@ -211,7 +219,7 @@ func (t *Tx) Flush() {
 	if s.emptied != nil {
 		s.emptied()
 	}
-	t.emit(wal.Effect{Op: wal.OpFlush, Cause: wal.CauseFlush})
+	t.emit(&wal.Effect{Op: wal.OpFlush, Cause: wal.CauseFlush})
 }
 
 // RemoveExpired removes key if its time is over, as an effect caused by expiry, and tells whether it did.
@@ -238,7 +246,11 @@ func (t *Tx) Effects() int { return t.effects }
 
 // Size returns about how many bytes the unit takes in the log so far.
 func (t *Tx) Size() int {
-	return len(*t.out) - t.start + len(t.pending.Key) + len(t.pending.Value)
+	size := len(*t.out) - t.start
+	if t.pending.Op != 0 {
+		size += len(t.pending.Key) + len(t.pending.Value)
+	}
+	return size
 }
 
 // settle returns key's head, nil if there is none in memory, and whether the key is there, after removing it if its time is over.
@@ -277,7 +289,7 @@ func (t *Tx) set(key []byte, value Value, marks wal.Marks) {
 		marks |= wal.MarkText
 	}
 	t.write(h, value, true, nil)
-	t.emit(wal.Effect{Op: wal.OpSet, Cause: t.cause, Marks: marks, Key: key, Value: value.Data,
+	t.emit(&wal.Effect{Op: wal.OpSet, Cause: t.cause, Marks: marks, Key: key, Value: value.Data,
 		ExpireAt: value.ExpireAt, PrevExpireAt: prev})
 }
 
@@ -298,7 +310,7 @@ func (t *Tx) drop(h *head, key []byte, cause wal.Cause, marks wal.Marks) {
 	}
 	e := ofObject(h, wal.Effect{Op: wal.OpDel, Cause: cause, Marks: marks, Key: key, PrevExpireAt: prev})
 	t.write(h, Value{}, false, nil)
-	t.emit(e)
+	t.emit(&e)
 }
 
 // slot returns the head to write key into; the key is not there.
@@ -323,43 +335,55 @@ func (t *Tx) write(h *head, value Value, exists bool, m *elements) {
 	t.dependOn(s.open)
 }
 
-// emit adds an effect to the unit. The one before it is encoded only now, because the last effect of a
-// unit carries a mark.
-func (t *Tx) emit(e wal.Effect) {
+// emit adds an effect to the unit. One on a collection is encoded only when the next one is known. It keeps nothing of e but the slices
+// of such a one.
+func (t *Tx) emit(e *wal.Effect) {
+	t.settlePending(e)
 	if t.effects == 0 {
 		e.Marks |= wal.MarkFirst
 		if len(t.client) > 0 {
 			e.Marks |= wal.MarkClient
 			e.Client = t.client
 		}
-	} else {
-		t.encode(&e)
 	}
 	if e.Op != wal.OpFlush {
 		e.Slot = slot.Of(e.Key)
 	}
 	e.Command = t.command
-	t.pending = e
+	if e.Op.Collection() {
+		t.pending = *e
+	} else {
+		t.encode(e)
+	}
 	t.store.newest = t.store.open
 	t.effects++
 }
 
-// encode writes the pending effect, which next follows if it is not nil. If next says what becomes of the same collection,
-// the pending one need not.
-func (t *Tx) encode(next *wal.Effect) {
+func (t *Tx) encode(e *wal.Effect) {
+	t.last = len(*t.out)
+	*t.out = wal.AppendEffect(*t.out, e)
+}
+
+// settlePending encodes the pending effect, if there is one, which next follows if it is not nil. If next says what becomes of the same
+// collection, the pending one need not.
+func (t *Tx) settlePending(next *wal.Effect) {
+	if t.pending.Op == 0 {
+		return
+	}
 	if t.topped && (next == nil || !next.Op.Collection() || next.Object != t.pending.Object || t.pending.Op == wal.OpXSetID) {
 		t.room.header = appendHeader(t.room.header[:0], &t.top) // encoded at once
 		t.pending.Head = t.room.header
 		t.topped = false
 	}
-	*t.out = wal.AppendEffect(*t.out, &t.pending)
+	t.encode(&t.pending)
+	t.pending.Op = 0
 }
 
 // Commit ends the unit: its effects now stand whole in the open record.
 func (t *Tx) Commit() {
 	if t.effects > 0 {
-		t.pending.Marks |= wal.MarkLast
-		t.encode(nil)
+		t.settlePending(nil)
+		wal.MarkEffectLast((*t.out)[t.last:])
 	}
 	t.release()
 }

@@ -26,8 +26,8 @@ type peer struct {
 
 // placing is what STREAM.INFO says of where a stream lies, and shall.
 type placing struct {
-	Leader   string `json:"leader"`
-	Replicas []peer `json:"replicas"`
+	Leader   string   `json:"leader"`
+	Replicas []peer   `json:"replicas"`
 	Desired  *desired `json:"desired"`
 }
 
