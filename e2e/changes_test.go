@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -333,6 +334,12 @@ func TestChangesGroup(t *testing.T) {
 	if info := do(t, c, "CHANGES", "INFO"); fields(info)[`change_group_"g"`].Text != "lag_records=0,lag_ms=0" {
 		t.Errorf("CHANGES INFO says %v", info)
 	}
+	eventually(t, settleWithin, func() error { // INFO looks at groups now and then
+		if info := do(t, c, "INFO", "changes").Text; !strings.Contains(info, "change_groups:1\r\nchange_group_\"g\":lag_records=0,lag_ms=0\r\n") {
+			return errors.New("INFO says " + info)
+		}
+		return nil
+	})
 	expect(t, c, "1", "CHANGES", "GROUP", "DELETE", "g")
 	expect(t, c, "0", "CHANGES", "GROUP", "DELETE", "g")
 }

@@ -20,7 +20,8 @@ type feeds struct {
 	read   *changes.Feeds
 	bucket *changes.Bucket
 	groups *changes.Groups
-	turn   atomic.Uint64 // counts groups' readings, so that no partition is always the first
+	turn   atomic.Uint64               // counts groups' readings, so that no partition is always the first
+	lags   atomic.Pointer[[][2]string] // how far groups are behind, as INFO says it; look keeps it
 
 	mu            sync.Mutex
 	subscriptions map[uint64]map[int64]*subscription // by session
@@ -70,15 +71,31 @@ func (n *Node) copies() int {
 
 // run lets feeds be read until ctx ends.
 func (f *feeds) run(ctx context.Context) error {
-	sweeping := make(chan struct{})
-	go func() { // ends before run returns
-		defer close(sweeping)
-		f.sweepSnapshots(ctx)
-	}()
+	var beside sync.WaitGroup
+	beside.Go(func() { f.sweepSnapshots(ctx) })
+	beside.Go(func() { f.lookAtGroups(ctx) })
 	err := f.read.Run(ctx)
-	<-sweeping
+	beside.Wait()
 	f.bucket.Close()
 	return err
+}
+
+// lookEvery is how old what INFO says of groups may be.
+const lookEvery = 5 * time.Second
+
+// lookAtGroups keeps how far the groups are behind: they lie where they have to be asked for, and INFO does not wait.
+func (f *feeds) lookAtGroups(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			lines := f.groupLines(ctx)
+			f.lags.Store(&lines)
+		}
+	}
 }
 
 // The bounds of one reply.

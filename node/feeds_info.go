@@ -44,14 +44,22 @@ func (f *feeds) Positions(ctx context.Context) reply.Reply {
 // Info answers what is retained and who reads, a line for each fact as INFO has them.
 func (f *feeds) Info(ctx context.Context) reply.Reply {
 	var pairs []reply.Reply
-	for _, line := range append(f.Lines(), f.groupLines(ctx)...) {
+	for _, line := range append(f.lines(), f.groupLines(ctx)...) {
 		pairs = append(pairs, reply.BulkString(line[0]), reply.BulkString(line[1]))
 	}
 	return reply.Map(pairs...)
 }
 
-// Lines are the facts that need no asking elsewhere.
+// Lines are the facts that need no asking elsewhere, and how far groups were behind within the last seconds.
 func (f *feeds) Lines() [][2]string {
+	lines := f.lines()
+	if lags := f.lags.Load(); lags != nil {
+		lines = append(lines, *lags...)
+	}
+	return lines
+}
+
+func (f *feeds) lines() [][2]string {
 	c := f.node.settings.Config()
 	lines := [][2]string{
 		{"change_retention_seconds", fmt.Sprint(int64(c.Log.Retention / time.Second))},

@@ -130,7 +130,7 @@ func isUnblockedError(ctx context.Context) bool {
 	return errors.Is(context.Cause(ctx), errUnblockedError)
 }
 
-// changes is what CHANGES INFO says, but for the groups, which this node may have to ask others for.
+// changes is what CHANGES INFO says; how far the groups are behind may be some seconds old.
 func (i *infoText) changes() {
 	if i.srv.changes == nil {
 		return
