@@ -21,7 +21,7 @@ type feeds struct {
 	bucket *changes.Bucket
 	groups *changes.Groups
 	turn   atomic.Uint64               // counts groups' readings, so that no partition is always the first
-	lags   atomic.Pointer[[][2]string] // how far groups are behind, as INFO says it; look keeps it
+	lags   atomic.Pointer[[][2]string] // how far groups are behind, as INFO says it; lookAtGroups keeps it
 
 	mu            sync.Mutex
 	subscriptions map[uint64]map[int64]*subscription // by session

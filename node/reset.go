@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"shiplog/partitions/coordinator"
 )
 
 // ErrReset ends a Run because a client had the node start over. What it was in the cluster, and its data directory but for what says
@@ -32,7 +34,7 @@ func (m *members) Reset(ctx context.Context) error {
 	defer deadline.Stop()
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
-	for isIn(m.agent.Map(), m.self.ID) {
+	for !mayReset(m.agent.Map(), m.self.ID, m.blank.Load()) {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
@@ -46,6 +48,12 @@ func (m *members) Reset(ctx context.Context) error {
 	}
 	m.node.stop(ErrReset)
 	return nil
+}
+
+// mayReset tells whether a node belongs to no cluster: it was removed from one, or it is in no map and its server, which is blank then, in no group. One
+// whose server is in a group counts there, known or not: if it were gone, the loss of others could cost the majority.
+func mayReset(known *coordinator.Map, self coordinator.NodeID, blank bool) bool {
+	return known != nil && known.IsFormer(self) || blank && !isIn(known, self)
 }
 
 // markReset has the next process or Open that uses the directory start over. It is on the disk when it returns.
