@@ -28,13 +28,11 @@ func (l *Log) cluster(ctx context.Context) (natsjs.ClusterInfo, error) {
 	if l.closed() {
 		return natsjs.ClusterInfo{}, wal.ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaderWithin)
-	defer cancel()
-	stream, err := l.js.Stream(ctx, l.name)
-	if err != nil || stream.CachedInfo().Cluster == nil {
+	info, err := l.info(ctx, leaderWithin)
+	if err != nil || info.Cluster == nil {
 		return natsjs.ClusterInfo{}, err
 	}
-	return *stream.CachedInfo().Cluster, nil
+	return *info.Cluster, nil
 }
 
 // What a leader is given to answer: it does within milliseconds, and one that has just begun or is just ending to lead may not.

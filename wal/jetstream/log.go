@@ -135,13 +135,11 @@ func (l *Log) Bounds(ctx context.Context) (wal.Bounds, error) {
 	if l.closed() {
 		return wal.Bounds{}, wal.ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestWithin)
-	defer cancel()
-	stream, err := l.js.Stream(ctx, l.name)
+	info, err := l.info(ctx, requestWithin)
 	if err != nil {
 		return wal.Bounds{}, fmt.Errorf("bounds of the log: %w", err)
 	}
-	state := stream.CachedInfo().State
+	state := info.State
 	b := wal.Bounds{First: wal.Seq(state.FirstSeq), Last: wal.Seq(state.LastSeq), Bytes: state.Bytes}
 	if state.Msgs == 0 {
 		b.First = b.Last + 1
@@ -149,14 +147,28 @@ func (l *Log) Bounds(ctx context.Context) (wal.Bounds, error) {
 	return b, nil
 }
 
+// info asks the stream's leader how the stream is.
+func (l *Log) info(ctx context.Context, within time.Duration) (info *natsjs.StreamInfo, err error) {
+	err = l.asked(ctx, within, func(ctx context.Context) error {
+		stream, err := l.js.Stream(ctx, l.name)
+		if err == nil {
+			info = stream.CachedInfo()
+		}
+		return err
+	})
+	return info, err
+}
+
 // Get returns a copy of the message at seq.
 func (l *Log) Get(ctx context.Context, seq wal.Seq) ([]byte, error) {
 	if l.closed() {
 		return nil, wal.ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, readWithin)
-	defer cancel()
-	message, err := l.get(ctx, seq)
+	var message []byte
+	err := l.asked(ctx, readWithin, func(ctx context.Context) (err error) {
+		message, err = l.get(ctx, seq)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("get sequence %d: %w", seq, err)
 	}
