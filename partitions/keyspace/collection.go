@@ -161,6 +161,7 @@ func (o *overlay) count(sub []byte, n int64) {
 func (t *Tx) undoRow(u *undo) {
 	m, before := u.elements, u.elements.bytes
 	m.closeWindow()
+	m.holes = nil
 	switch at := &t.store.hot.spot; {
 	case u.had:
 		at.find(m, []byte(u.sub))

@@ -15,6 +15,7 @@ type elements struct {
 	asked  int64  // how often Pebble was asked for a row since the collection was last whole
 	census *census
 	window window
+	holes  holes
 }
 
 // element is one row.
@@ -53,6 +54,7 @@ func (m *elements) put(at *spot, e element) (name string, prev element, had bool
 	k := &at.cursor
 	if !e.gone {
 		m.admit(at.sub)
+		m.holes.admit(at.sub)
 	}
 	switch {
 	case at.there && e.gone && m.whole:
@@ -137,7 +139,7 @@ func (m *elements) complete() {
 		m.forget(sub)
 	}
 	m.closeWindow()
-	m.whole, m.sweep = true, ""
+	m.whole, m.sweep, m.holes = true, "", nil
 }
 
 // thin makes the collection whole no longer. Its rows leave memory little by little; those that are gone, as Pebble may not know yet, come

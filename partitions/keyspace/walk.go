@@ -132,7 +132,7 @@ func (v *View) ascend(h *head, from, to []byte, fn func(sub, value []byte) bool)
 			return
 		}
 	}
-	if string(from) >= string(to) {
+	if from = m.holes.behind(from); string(from) >= string(to) {
 		return
 	}
 	if v.probe {
@@ -146,14 +146,16 @@ func (v *View) ascend(h *head, from, to []byte, fn func(sub, value []byte) bool)
 		return
 	}
 	defer v.closed(w)
+	l := lead{m: m, rows: w, from: from, to: to}
 	more := w.First()
 	for {
 		inMemory := c.ok() && c.key() < string(to)
 		switch {
 		case !more && !inMemory:
+			l.ends()
 			return
 		case more && (!inMemory || string(w.Key()[elementPrefix:]) < c.key()):
-			if !fn(w.Key()[elementPrefix:], w.Value()) {
+			if l.meets(w.Key()[elementPrefix:]); !fn(w.Key()[elementPrefix:], w.Value()) {
 				return
 			}
 			more = w.Next()
@@ -161,7 +163,7 @@ func (v *View) ascend(h *head, from, to []byte, fn func(sub, value []byte) bool)
 			if more && string(w.Key()[elementPrefix:]) == c.key() {
 				more = w.Next()
 			}
-			if e := c.value(); !e.gone && !fn([]byte(c.key()), e.value) {
+			if !l.passes(&c, fn) {
 				return
 			}
 			c.next()
@@ -183,10 +185,9 @@ func (m *elements) ascend(from, to []byte, fn func(sub, value []byte) bool) {
 // descend is ascend in the opposite order: from the last row before to down to from, which is included.
 func (v *View) descend(h *head, from, to []byte, fn func(sub, value []byte) bool) {
 	m := v.elements(h)
-	c := m.tree.seekBack(to)
 	if m.whole {
 		var sub []byte
-		for ; c.ok() && c.key() >= string(from); c.prev() {
+		for c := m.tree.seekBack(to); c.ok() && c.key() >= string(from); c.prev() {
 			sub = append(sub[:0], c.key()...)
 			if !fn(sub, c.value().value) {
 				return
@@ -194,24 +195,30 @@ func (v *View) descend(h *head, from, to []byte, fn func(sub, value []byte) bool
 		}
 		return
 	}
+	if to = m.holes.before(to); string(from) >= string(to) {
+		return
+	}
 	if v.probe {
 		v.coldRows(h, from, to)
 		return
 	}
+	c := m.tree.seekBack(to)
 	w, err := v.store.walkObject(m.object, from, to)
 	if err != nil {
 		v.fail(err)
 		return
 	}
 	defer v.closed(w)
+	l := lead{m: m, rows: w, from: from, to: to, back: true}
 	more := w.Last()
 	for {
 		inMemory := c.ok() && c.key() >= string(from)
 		switch {
 		case !more && !inMemory:
+			l.ends()
 			return
 		case more && (!inMemory || string(w.Key()[elementPrefix:]) > c.key()):
-			if !fn(w.Key()[elementPrefix:], w.Value()) {
+			if l.meets(w.Key()[elementPrefix:]); !fn(w.Key()[elementPrefix:], w.Value()) {
 				return
 			}
 			more = w.Prev()
@@ -219,7 +226,7 @@ func (v *View) descend(h *head, from, to []byte, fn func(sub, value []byte) bool
 			if more && string(w.Key()[elementPrefix:]) == c.key() {
 				more = w.Prev()
 			}
-			if e := c.value(); !e.gone && !fn([]byte(c.key()), e.value) {
+			if !l.passes(&c, fn) {
 				return
 			}
 			c.prev()
