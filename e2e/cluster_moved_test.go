@@ -121,8 +121,32 @@ func waitsAndIsSentOn(t *testing.T, c *LocalCluster) {
 	}
 }
 
+// waitsForTheHeir kills who leads a key, and asks the others for the key soon after: long before it counts as dead.
+func waitsForTheHeir(t *testing.T, c *LocalCluster) {
+	t.Helper()
+	m := &mover{c, "{heir}key"}
+	conn, addr := m.connect(t)
+	conn.must(t, "OK", "SET", m.key, "1")
+	dead, err := c.At(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.KillMember(dead); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(350 * time.Millisecond) // one and a half intervals between heartbeats
+	for _, member := range c.Members {
+		if member == dead {
+			continue
+		}
+		if v, err := answerOf(member, "GET", m.key); err != nil || strings.HasSuffix(v, dead.Addr) {
+			t.Errorf("%s says %q, %v to who asks for a key that %s led, which is dead", member.Addr, v, err, dead.Addr)
+		}
+	}
+}
+
 // TestPartitionLeavesItsClients has a partition leave a node while clients of that node wait in BLPOP, watch a key, and have a transaction
-// queued: whoever waits is sent on, no transaction runs in part, and none runs over what another has written meanwhile.
+// queued: whoever waits is sent on, no transaction runs in part, none runs over what another has written meanwhile, and nobody is sent to a node that is dead.
 func TestPartitionLeavesItsClients(t *testing.T) {
 	c := startLocal(t)
 	t.Run("a client that waits is sent on", func(t *testing.T) { waitsAndIsSentOn(t, c) })
@@ -162,6 +186,7 @@ func TestPartitionLeavesItsClients(t *testing.T) {
 		other, _ = m.connect(t)
 		other.must(t, "meanwhile", "GET", m.key)
 	})
+	t.Run("nobody is sent to a node that has just died", func(t *testing.T) { waitsForTheHeir(t, c) })
 }
 
 // TestClusterWait has WAIT count the replicas that have applied what is acknowledged, and not one that is stopped.

@@ -36,7 +36,8 @@ func slotOf(row *commands.Row, a commands.Args) (id slot.ID, keyed, several bool
 	return id, keyed, several
 }
 
-// Route finds out where a command's keys are.
+// Route finds out where a command's keys are. Nobody is sent to a node whose heartbeat is overdue: clients follow few redirections, and would use them
+// up between it and this node before it counts as dead.
 func (e *clusterEngine) Route(row *commands.Row, a commands.Args, as commands.Standing) (commands.Partition, *reply.Reply, commands.Hold) {
 	id, keyed, several := slotOf(row, a)
 	if several {
@@ -64,7 +65,7 @@ func (e *clusterEngine) Route(row *commands.Row, a commands.Args, as commands.St
 		}
 	}
 	leader, changed := r.leaderOf(number, standing)
-	if leader.ID != "" && leader.ID != e.members.self.ID && !e.members.agent.Silent(leader.ID) {
+	if leader.ID != "" && leader.ID != e.members.self.ID && !e.members.agent.Late(leader.ID) {
 		moved := reply.Errorf("MOVED %d %s:%d", id, leader.Host, leader.Port)
 		return nil, &moved, nil
 	}

@@ -57,7 +57,7 @@ func New(cfg Config) *Agent {
 	}
 	now := a.clock()
 	self := coordinator.Report{Node: cfg.Self}
-	a.view.Store(&View{Now: now, Began: now, SilentAfter: cfg.Settings.SilentAfter, Peers: []Peer{{Report: self, Heard: now}}})
+	a.view.Store(&View{Now: now, Began: now, SilentAfter: cfg.Settings.SilentAfter, LateAfter: cfg.Every * 3 / 2, Peers: []Peer{{Report: self, Heard: now}}})
 	if cfg.Known != nil {
 		a.newest.Store(cfg.Known)
 	}
@@ -120,8 +120,8 @@ func (a *Agent) View() View {
 	return v
 }
 
-// Silent is View().Silent for one node.
-func (a *Agent) Silent(id coordinator.NodeID) bool { return a.View().Silent(id) }
+// Late is View().Late for one node.
+func (a *Agent) Late(id coordinator.NodeID) bool { return a.View().Late(id) }
 
 // deliver gives newer maps to OnMap.
 func (a *Agent) deliver(ctx context.Context) {

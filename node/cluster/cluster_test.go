@@ -114,7 +114,7 @@ func TestCoordinatorDies(t *testing.T) {
 		eventually(t, "a topology without the dead", func() bool {
 			topology := one.agent.View().Topology(one.agent.Map(), one.self.ID)
 			i := slices.IndexFunc(topology.Nodes, func(n TopologyNode) bool { return n.ID == dead.self.ID })
-			return topology.OK && topology.Nodes[i].Failed && one.agent.Silent(dead.self.ID)
+			return topology.OK && topology.Nodes[i].Failed && one.agent.View().Silent(dead.self.ID)
 		})
 	}
 	if err := rest[0].agent.Wish(t.Context(), coordinator.Wish{Verb: coordinator.WishFailover, Partition: 0, To: rest[0].self.ID}); err != nil {

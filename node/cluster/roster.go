@@ -25,6 +25,7 @@ type View struct {
 	Now         time.Duration // by the Agent's clock, as all its times
 	Began       time.Duration // the Agent has listened since, without having been asleep
 	SilentAfter time.Duration
+	LateAfter   time.Duration
 	Peers       []Peer
 	Leaders     []Leader // by partition; it may be shorter than there are partitions
 	Ignored     uint64   // heartbeats that were malformed, of another cluster, or too many
@@ -51,6 +52,9 @@ func (v View) Peer(id coordinator.NodeID) *Peer {
 
 // Silent tells whether a node counts as dead: it was not heard for so long, though this node has listened.
 func (v View) Silent(id coordinator.NodeID) bool { return v.Now-v.since(id) >= v.SilentAfter }
+
+// Late tells whether a node's heartbeat is overdue: it may be dead, long before it counts as that. Nobody should be sent there meanwhile.
+func (v View) Late(id coordinator.NodeID) bool { return v.Now-v.since(id) >= v.LateAfter }
 
 // since is from when on the silence of a node counts.
 func (v View) since(id coordinator.NodeID) time.Duration {

@@ -271,20 +271,37 @@ func TestSleep(t *testing.T) {
 			rest(t.Context(), 200*time.Millisecond)
 		}
 		a.heard(coordinator.Report{Node: nodeOf(1)})
-		if a.Silent(id(1)) || !a.Silent(id(2)) {
+		if a.View().Silent(id(1)) || !a.View().Silent(id(2)) {
 			t.Error("who was heard is silent, or who was not is not")
 		}
 		rest(t.Context(), forgetAfter/2)
 		a.heard(coordinator.Report{Node: nodeOf(0)})
-		if a.Silent(id(1)) || a.Silent(id(2)) {
+		if a.View().Silent(id(1)) || a.View().Silent(id(2)) {
 			t.Error("a node is silent that had no time to be heard")
 		}
 		for range 6 {
 			rest(t.Context(), 200*time.Millisecond)
 			a.heard(coordinator.Report{Node: nodeOf(0)})
 		}
-		if !a.Silent(id(1)) {
+		if !a.View().Silent(id(1)) {
 			t.Error("a node is not silent that had time to be heard")
+		}
+	})
+}
+
+// Whoever was not heard for one and a half intervals may be dead, and is not for clients: long before it counts as silent.
+func TestLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, _ := lone(nil)
+		a.heard(coordinator.Report{Node: nodeOf(1)})
+		if rest(t.Context(), 299*time.Millisecond); a.Late(id(1)) {
+			t.Error("a heartbeat is late before it is")
+		}
+		if rest(t.Context(), time.Millisecond); !a.Late(id(1)) || a.View().Silent(id(1)) {
+			t.Error("a heartbeat is not late that is, or its node is silent already")
+		}
+		if a.heard(coordinator.Report{Node: nodeOf(1)}); a.Late(id(1)) {
+			t.Error("a node is late that was heard just now")
 		}
 	})
 }
