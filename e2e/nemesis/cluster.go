@@ -60,6 +60,7 @@ type stage struct {
 	// loss of one more node may stop a partition until the node is back.
 	replicated func() (time.Duration, error)
 	stale      time.Duration // how long a node misses writes that is to be behind
+	moves      moves
 }
 
 // primary returns the node that leads the pick-th partition.

@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,12 +35,12 @@ func pick[T any](ordinary, inLong T) T {
 }
 
 // productDirectives are what node i of a cluster of the product is told.
-func productDirectives(i int, places []Place) []string {
+func productDirectives(i int, places []Place, partitions int) []string {
 	words := []string{
 		"--bind", places[i].Host, "--requirepass", clusterPassword, "--cluster-enabled", "yes", "--cluster-auth", clusterSecret,
 		"--cluster-port", strconv.Itoa(places[i].BusPort), "--name", fmt.Sprintf("node%d", i),
 		"--enable-debug-command", "yes", // for the digests
-		"--partitions", strconv.Itoa(clusterPartitions), "--replicas", "3", "--expect", strconv.Itoa(len(places)), "--join",
+		"--partitions", strconv.Itoa(partitions), "--replicas", "3", "--expect", strconv.Itoa(len(places)), "--join",
 	}
 	for other, place := range places {
 		if other != i {
@@ -65,14 +66,16 @@ func startCluster(t *testing.T, p Plan, more ...string) *Local {
 	if p.Dir, err = os.MkdirTemp("", "shiplog-nemesis-"); err != nil {
 		t.Fatal(err)
 	}
-	p.Nodes = clusterNodes
-	p.Directives = func(i int, places []Place) []string { return slices.Concat(more, productDirectives(i, places)) }
+	p.Nodes, p.Partitions = cmp.Or(p.Nodes, clusterNodes), cmp.Or(p.Partitions, clusterPartitions)
+	p.Directives = func(i int, places []Place) []string {
+		return slices.Concat(more, productDirectives(i, places, p.Partitions))
+	}
 	l, err := Start(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { leave(t, l) })
-	if err := WaitServing(productAccess(l), clusterPartitions, time.Minute, nil); err != nil {
+	if err := WaitServing(productAccess(l), p.Partitions, time.Minute, nil); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -151,7 +154,11 @@ func survive(t *testing.T, kinds []Kind, faulty time.Duration) {
 	t.Helper()
 	o := product(t, faulty)
 	o.Kinds = kinds
-	p := Plan{Network: slices.ContainsFunc(kinds, in(NetworkKinds()))}
+	p := Plan{Network: slices.ContainsFunc(kinds, in(slices.Concat(NetworkKinds(), MoveKinds())))}
+	if slices.ContainsFunc(kinds, in(MoveKinds())) {
+		p.Nodes, p.Partitions = pick(clusterNodes+1, clusterNodes+2), pick(4, clusterPartitions) // few copies have moved soon
+		o.Partitions = p.Partitions
+	}
 	if slices.ContainsFunc(kinds, in(PowerKinds())) {
 		p.DiskSize = diskSize
 	}
@@ -185,6 +192,12 @@ func TestNemesis(t *testing.T) {
 // TestNemesisNetwork cuts nodes off from each other, in both directions and in one.
 func TestNemesisNetwork(t *testing.T) {
 	survive(t, NetworkKinds(), pick(15*time.Second, 5*time.Minute))
+}
+
+// TestNemesisMoves empties nodes, replaces dead ones, and fills them again, and cuts off who gives a copy, who gets one, or who coordinates while copies move: in both
+// directions, in one, or again and again. Each move ends after that.
+func TestNemesisMoves(t *testing.T) {
+	survive(t, MoveKinds(), pick(7*time.Second, 12*time.Minute))
 }
 
 // TestNemesisPower cuts the power of one node and of all.

@@ -57,6 +57,9 @@ func (s *stage) inject(k Kind, pick int) (target string, end func() error, err e
 	case PowerStale:
 		return s.powerStale(pick)
 	}
+	if strings.HasPrefix(string(k), moveFault) {
+		return s.injectMove(k, pick)
+	}
 	hit, err := s.targets(k, pick)
 	if err != nil {
 		return "", nil, fmt.Errorf("find what to hit: %w", err)
@@ -216,6 +219,8 @@ func lasting(k Kind, lease time.Duration) (least, most time.Duration) {
 		return lease * 11 / 10, lease*2 + 3*time.Second
 	case slices.Contains(NetworkKinds(), k):
 		return lease + time.Second, lease + 8*time.Second
+	case strings.HasPrefix(string(k), moveFault):
+		return lease, lease + 5*time.Second // some of the copies have moved by then
 	}
 	return 100 * time.Millisecond, 6 * time.Second // a restart within the detection time, and long after it
 }

@@ -14,11 +14,13 @@ import (
 
 // Plan says how to start a cluster on this machine.
 type Plan struct {
-	Program  e2e.Program
-	Nodes    int
-	Dir      string // gets a folder for each node
-	Network  bool   // each node has a network of its own, which can be cut; else all are on loopback
-	DiskSize int64  // each node has a disk of its own of so many bytes, whose power can be cut; 0: none
+	Program e2e.Program
+	Nodes   int
+	// Partitions are how many the cluster is founded with; Directives have to say so.
+	Partitions int
+	Dir        string // gets a folder for each node
+	Network    bool   // each node has a network of its own, which can be cut; else all are on loopback
+	DiskSize   int64  // each node has a disk of its own of so many bytes, whose power can be cut; 0: none
 	// Directives are what node i is told beside its port and its folder.
 	Directives func(i int, places []Place) []string
 }

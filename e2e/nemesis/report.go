@@ -50,8 +50,9 @@ type Fault struct {
 	Served time.Duration `json:"served"` // every partition took a write again
 	Gap    time.Duration `json:"gap"`    // the longest time in which a partition took none
 
-	ReadGap   time.Duration `json:"readGap"`   // the longest time in which a partition answered no read
-	Redundant time.Duration `json:"redundant"` // from Served until every copy of every partition was whole again
+	ReadGap   time.Duration `json:"readGap"`         // the longest time in which a partition answered no read
+	Moved     time.Duration `json:"moved,omitempty"` // from Served until the copies were where they were to go
+	Redundant time.Duration `json:"redundant"`       // from then until every copy of every partition was whole again
 }
 
 // Gap is the write gaps of one kind of fault: of each fault that of the partition that waited longest.
@@ -63,8 +64,9 @@ type Gap struct {
 	Max    time.Duration `json:"max"`
 	Served time.Duration `json:"served"` // the longest from the end of a fault until every partition served
 
-	ReadMax   time.Duration `json:"readMax"`   // the longest time in which a partition answered no read
-	Redundant time.Duration `json:"redundant"` // the longest from then until every copy was back
+	ReadMax   time.Duration `json:"readMax"`         // the longest time in which a partition answered no read
+	Moved     time.Duration `json:"moved,omitempty"` // the longest from Served until copies that moved were there
+	Redundant time.Duration `json:"redundant"`       // the longest from then until every copy was back
 }
 
 // Unclear counts the appends to the log that were left without a clear answer on purpose.
@@ -107,7 +109,7 @@ func gapsOf(faults []Fault) []Gap {
 			all = append(all, f.Gap)
 			g.Served = max(g.Served, f.Served-f.End)
 			g.ReadMax = max(g.ReadMax, f.ReadGap)
-			g.Redundant = max(g.Redundant, f.Redundant)
+			g.Moved, g.Redundant = max(g.Moved, f.Moved), max(g.Redundant, f.Redundant)
 		}
 		g.P50, g.P99, g.Max = quantile(all, 50), quantile(all, 99), slices.Max(all)
 		gaps = append(gaps, g)
@@ -144,10 +146,10 @@ func (r *Report) String() string {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", w.Workload, w.Ops.OK, w.Ops.Failed, w.Ops.Unknown,
 			w.Found.Checked, w.Found.Lost, w.Found.Duplicated, w.Found.Stale, w.Found.Illegal, w.Found.Undecided)
 	}
-	fmt.Fprintln(t, "\nfault\ttimes\twrite gap p50\tp99\tmax\tread gap max\tserves after\tall copies after\t")
+	fmt.Fprintln(t, "\nfault\ttimes\twrite gap p50\tp99\tmax\tread gap max\tserves after\tmoved after\tall copies after\t")
 	for _, g := range r.Gaps {
-		fmt.Fprintf(t, "%s\t%d\t%v\t%v\t%v\t%v\t%v\t%v\t\n", g.Kind, g.Count, millis(g.P50), millis(g.P99), millis(g.Max), millis(g.ReadMax),
-			millis(g.Served), millis(g.Redundant))
+		fmt.Fprintf(t, "%s\t%d\t%v\t%v\t%v\t%v\t%v\t%v\t%v\t\n", g.Kind, g.Count, millis(g.P50), millis(g.P99), millis(g.Max), millis(g.ReadMax),
+			millis(g.Served), millis(g.Moved), millis(g.Redundant))
 	}
 	_ = t.Flush() // b never fails
 	fmt.Fprintf(&b, "\nreplicas: %d comparisons, %d different, %d not possible\n",

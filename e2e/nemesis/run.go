@@ -204,8 +204,11 @@ func (r *runner) fault(ctx context.Context, step Step) bool {
 	f.Gap, f.ReadGap = r.probes.worstGap(f.Begin, f.Served)
 	r.log("served %v after the end, write gap %v, read gap %v", millis(f.Served-f.End), millis(f.Gap), millis(f.ReadGap))
 	if err == nil {
+		f.Moved, err = r.stage.moved()
+	}
+	if err == nil {
 		f.Redundant, err = r.replicated()
-		r.log("every copy is back %v later", millis(f.Redundant))
+		r.log("moves are over %v later, every copy is back %v after that", millis(f.Moved), millis(f.Redundant))
 	}
 	r.report.Faults = append(r.report.Faults, f)
 	if err != nil {
