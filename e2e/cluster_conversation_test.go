@@ -32,14 +32,14 @@ type process struct {
 	said  output
 }
 
-// talksWithin is how long a program may talk.
-const talksWithin = 10 * time.Minute
+// talksWithin is how many minutes a program may talk.
+const talksWithin, talksWithinLong = 10, 120
 
 // program starts conversations with a program that takes a key, a value and start-up nodes.
 func program(words ...string) starter {
 	return func(t *testing.T, key, value string, seeds []string) conversation {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), talksWithin)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(pick(talksWithin, talksWithinLong))*time.Minute)
 		t.Cleanup(cancel)
 		args := append(append(slices.Clone(words[1:]), key, value), seeds...)
 		p := &process{cmd: exec.CommandContext(ctx, words[0], args...)}

@@ -126,23 +126,37 @@ func (c *LocalCluster) well(t *testing.T) {
 }
 
 // TestClusterGrowsAndShrinks takes a cluster from three nodes to five and back under a load that is checked, and kills a node that gives a copy, one that
-// gets it or the one that coordinates in the middle. Neither go-redis nor ioredis sees an error, nothing is lost. Then a node is killed and wiped for good, and replaced.
+// gets it or the one that coordinates in the middle. None of go-redis, ioredis and redis-py sees an error, nothing is lost. Then a node is killed and wiped for good,
+// and replaced. The long form does that again and again.
 func TestClusterGrowsAndShrinks(t *testing.T) {
 	const partitions = 6
 	rng := seeded(t)
 	c := startLocal(t, "--partitions", fmt.Sprint(partitions), "--enable-debug-command", "local")
 	fill(t, c, "first", 2000)
-	ask := c.Members[0]
 	load := beginChecked(t, "load", c.Addrs())
 	inJS := installNPM(t).program("ioredis5", "kills")(t, "ioredis", "", c.Addrs())
+	inPython := program("/usr/bin/python3", "testdata/cluster.py", "kills")(t, "redis-py", "", c.Addrs())
 	inJS.begin(t)
+	inPython.begin(t)
+	for range pick(1, 5) {
+		c.growsAndShrinks(t, rng)
+	}
+	t.Logf("%d steps of go-redis, %s of ioredis, %s of redis-py", load.end(t), inJS.goOn(t), inPython.goOn(t))
+	equalOn(t, c, partitions)
+	c.replaces(t, partitions)
+}
+
+// growsAndShrinks has two nodes join, and takes them out again. Nodes are killed meanwhile.
+func (c *LocalCluster) growsAndShrinks(t *testing.T, rng *rand.Rand) {
+	t.Helper()
+	ask := c.Members[0]
 	began := time.Now()
 	for range 2 {
 		if _, err := c.Join(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for range pick(1, 6) {
+	for range pick(1, 4) {
 		c.killMidMove(t, rng, ask)
 	}
 	eventually(t, 3*settleWithin, func() error { return c.evenly(ask) })
@@ -152,7 +166,7 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 	for _, m := range c.Members[3:] {
 		done := make(chan error, 1)
 		go func() { done <- c.command("drain", m.Addr, ask.Addr) }()
-		for range pick(1, 3) {
+		for range pick(1, 2) {
 			c.killMidMove(t, rng, ask)
 		}
 		select {
@@ -175,9 +189,6 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 	}
 	c.Members = c.Members[:3]
 	c.well(t)
-	t.Logf("%d steps of go-redis, %s of ioredis", load.end(t), inJS.goOn(t))
-	equalOn(t, c, partitions)
-	c.replaces(t, partitions)
 }
 
 // replaces kills and wipes a node for good, starts another one, and has it replace the dead one.
