@@ -42,7 +42,7 @@ func (t *turn) shift(i int) {
 		t.tellSlow(i)
 	}
 	switch {
-	case !t.mayHold(to):
+	case !t.mayHold(to) && !t.mustEnd(i):
 		t.divert(i)
 	case !t.isReady(to, i):
 	case part.Primary == from && part.isLedBy(t.holding(from, i)):
@@ -155,19 +155,31 @@ func (t *turn) relocate(i int, look bool) {
 	t.act(Relocate{Partition: i, Wanted: t.next().Partitions[i].Wanted(), Look: look})
 }
 
-// handAway has another node lead partition i than not, which is to give up its copy: the one that leads the least.
-func (t *turn) handAway(i int, not NodeID) {
+// mustEnd tells whether the move of partition i has to end where it goes although nothing is to stay there: that node leads it, and no other can. Its copy
+// moves on from there. So it is with a single copy, whose old node is to be empty too.
+func (t *turn) mustEnd(i int) bool {
+	to := t.next().Partitions[i].Move.To
+	return t.next().Partitions[i].isLedBy(t.holding(to, i)) && t.successor(i, to) == ""
+}
+
+// successor is who can lead partition i instead of a node: of those that are ready the one that leads the least; empty: nobody.
+func (t *turn) successor(i int, not NodeID) (heir NodeID) {
 	m := t.next()
 	led := make(map[NodeID]int, len(m.Nodes))
 	for p := range m.Partitions {
 		led[m.Partitions[p].Primary]++
 	}
-	var heir NodeID
 	for _, id := range m.Partitions[i].Holders {
 		if id != not && id != t.watches[i].vain && t.mayHold(id) && t.isReady(id, i) && t.whyNotLead(id, i) == "" && (heir == "" || led[id] < led[heir]) {
 			heir = id
 		}
 	}
+	return heir
+}
+
+// handAway has another node lead partition i than not, which is to give up its copy.
+func (t *turn) handAway(i int, not NodeID) {
+	heir := t.successor(i, not)
 	if heir == "" {
 		t.wrong(fmt.Sprintf("partition %d: no other node can lead it instead of %s, which gives up its copy", i, not))
 		return

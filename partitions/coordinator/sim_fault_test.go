@@ -57,6 +57,7 @@ func (s *sim) heal() {
 	lost := s.anyNode()
 	switch kind := s.IntN(3); {
 	case s.stored == nil: // all are expected
+	case s.settings.Copies < 3: // all are needed
 	case kind == 0:
 		lost.resume()
 		lost.lost, lost.noIn, lost.noOut = true, true, false
@@ -122,6 +123,7 @@ func (n *simNode) crash(d time.Duration) {
 		return
 	}
 	n.counts[countCrashes]++
+	n.noteCrash(n)
 	n.say("%s crashes for %v", n.id, d)
 	n.life++
 	n.down, n.paused, n.backlog = true, false, nil

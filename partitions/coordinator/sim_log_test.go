@@ -159,6 +159,9 @@ func (t *simSeat) transmit(f *simFlight) {
 
 // arrive is an append that reaches the log; the answer may be lost, or very late.
 func (t *simSeat) arrive(f *simFlight, life int) {
+	if !t.log.isUp() {
+		return
+	}
 	seq, other := t.log.commit(f.expected, &f.simRecord)
 	if t.noIn || t.isLost() || life != t.life {
 		return

@@ -47,6 +47,10 @@ func TestSimulation(t *testing.T) {
 	}
 	total := simulate(simSeeds(), noBug)
 	t.Log(&total)
+	t.Logf("crashes while copies moved: %s", &total.crashes)
+	if step := total.crashes.missing(); step != "" && total.runs >= 10_000 {
+		t.Errorf("no crash at %s of a move", step)
+	}
 	if total.failed {
 		t.Errorf("seed %d (SHIPLOG_SEED=%d replays it): %s", total.seed, total.seed, total.fault)
 	}
@@ -113,6 +117,8 @@ type simTotal struct {
 	seed   uint64
 	fault  string
 	counts [countKinds]int
+
+	crashes crashes
 }
 
 func (total *simTotal) String() string {
@@ -142,7 +148,7 @@ func simulate(n uint64, bug seededBug) (total simTotal) {
 				s := newSim(seed, bug)
 				faults := s.run()
 				mu.Lock()
-				total.add(seed, s.counts, faults)
+				total.add(seed, s, faults)
 				if total.failed {
 					next.Store(n)
 				}
@@ -154,11 +160,12 @@ func simulate(n uint64, bug seededBug) (total simTotal) {
 	return total
 }
 
-func (total *simTotal) add(seed uint64, counts [countKinds]int, faults []string) {
+func (total *simTotal) add(seed uint64, s *sim, faults []string) {
 	total.runs++
-	for i := range counts {
-		total.counts[i] += counts[i]
+	for i := range s.counts {
+		total.counts[i] += s.counts[i]
 	}
+	total.crashes.add(&s.crashes)
 	if len(faults) > 0 && (!total.failed || seed < total.seed) {
 		total.failed, total.seed, total.fault = true, seed, faults[0]
 	}

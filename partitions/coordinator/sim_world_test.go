@@ -31,6 +31,7 @@ type sim struct {
 	faulty   bool // until the faults stop
 	faults   []string
 	counts   [countKinds]int
+	crashes  crashes
 	trace    *strings.Builder // nil: none
 }
 
@@ -87,6 +88,7 @@ func newSim(seed uint64, bug seededBug) *sim {
 	}
 	if bug == noBug { // the seeded bugs are not of moves, and are found sooner without them
 		s.settings.GoneAfter = s.between(time.Second, 20*time.Second)
+		s.size()
 	}
 	s.chance = chances{lose: s.rare(0.15), double: s.rare(0.1), late: s.rare(0.2), stall: s.rare(0.3), nap: s.rare(0.03), tails: s.IntN(2) == 0}
 	s.chance.pace = 100 * time.Millisecond << s.IntN(6)
