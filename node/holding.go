@@ -152,6 +152,12 @@ func (m *members) relocate(ctx context.Context, r cluster.Relocation) (cluster.L
 	}
 	defer nc.Close()
 	var place jetstream.Place
+	if r.Clear {
+		name, err := jetstream.Clear(ctx, nc, r.Partition)
+		if name != "" {
+			m.node.log.Warn("a consumer is deleted that the move of a partition's log has waited for", "partition", r.Partition, "consumer", name, "error", err)
+		}
+	}
 	if r.Look {
 		place, err = jetstream.Locate(ctx, nc, r.Partition)
 	} else {

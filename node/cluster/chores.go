@@ -47,7 +47,7 @@ func (r *reign) do(ctx context.Context, chore coordinator.Action) (coordinator.E
 			return nil, nil // of an older map
 		}
 		gone, _ := nodesOf(m, m.Gone)
-		at, err := a.cfg.Relocate(ctx, Relocation{chore.Partition, wanted, gone, chore.Look})
+		at, err := a.cfg.Relocate(ctx, Relocation{chore.Partition, wanted, gone, chore.Look, chore.Clear})
 		if len(at.Servers) == 0 {
 			return nil, err
 		}

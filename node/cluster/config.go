@@ -54,6 +54,7 @@ type Relocation struct {
 	Wanted    []coordinator.Node
 	Gone      []coordinator.Node // nodes that are dead: they can do nothing for it
 	Look      bool               // it is only to be looked where it lies
+	Clear     bool               // a consumer that this waits for is to be given up
 }
 
 // The errors of this package.

@@ -86,6 +86,9 @@ func (t *turn) locate(e Located) {
 	if e.Partition >= 0 && e.Partition < len(t.watches) {
 		t.watches = slices.Clone(t.watches)
 		w := &t.watches[e.Partition]
+		if e.Waits != w.waits {
+			w.waited = t.now
+		}
 		w.servers, w.settled, w.waits = e.Servers, e.Settled, e.Waits
 	}
 }

@@ -12,6 +12,7 @@ const (
 	maxMoves      = 4                // copies on their way at once
 	maxMovesTo    = 2                // to one node
 	relocateEvery = time.Second      // between two attempts to have one stream moved
+	clearAfter    = 5 * time.Second  // a stream that has waited so long for the same consumer goes on without it
 	slowMove      = 30 * time.Second // operators are told where a log is whose move takes longer
 	sweepEvery    = time.Second      // between two attempts to have servers emptied or expelled
 	clearEvery    = 10 * time.Second // the same, of servers that are gone, and do not say what they still have
@@ -152,7 +153,8 @@ func (t *turn) relocate(i int, look bool) {
 		return
 	}
 	w.relocated, w.relocates = t.now, true
-	t.act(Relocate{Partition: i, Wanted: t.next().Partitions[i].Wanted(), Look: look})
+	stalled := !w.settled && w.waits != "" && t.now-w.waited >= clearAfter
+	t.act(Relocate{Partition: i, Wanted: t.next().Partitions[i].Wanted(), Look: look, Clear: stalled})
 }
 
 // mustEnd tells whether the move of partition i has to end where it goes although nothing is to stay there: that node leads it, and no other can. Its copy

@@ -105,10 +105,14 @@ func (a Steer) String() string { return fmt.Sprintf("steer partition %d to %s", 
 
 // String is one line.
 func (a Relocate) String() string {
+	what := fmt.Sprintf("relocate partition %d to %s", a.Partition, join(a.Wanted))
 	if a.Look {
-		return fmt.Sprintf("locate partition %d, is it on %s", a.Partition, join(a.Wanted))
+		what = fmt.Sprintf("locate partition %d, is it on %s", a.Partition, join(a.Wanted))
 	}
-	return fmt.Sprintf("relocate partition %d to %s", a.Partition, join(a.Wanted))
+	if a.Clear {
+		what += ", without the consumer that it waits for"
+	}
+	return what
 }
 
 // String is one line.

@@ -29,7 +29,11 @@ func (r *rig) relocate(by string, a Relocate) {
 	for i, id := range on {
 		servers[i] = "s-" + string(id)
 	}
-	r.feed(by, Located{Now: r.now, Partition: a.Partition, Servers: servers, Settled: true})
+	e := Located{Now: r.now, Partition: a.Partition, Servers: servers, Settled: true}
+	if r.streamWaits != "" {
+		e.Settled, e.Waits = false, r.streamWaits
+	}
+	r.feed(by, e)
 }
 
 // streamsOn is how many streams a node's server has a part of.

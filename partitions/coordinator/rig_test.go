@@ -47,6 +47,7 @@ type rig struct {
 
 	streams     map[int][]NodeID // where they lie
 	heldStreams bool             // and stay
+	streamWaits string           // for what; empty: nothing is under way
 }
 
 type rigNode struct {
@@ -142,7 +143,7 @@ func (r *rig) doStored(command string, args []string) {
 		}
 		r.feedAll(Learned{Now: r.now, Map: m})
 	case "streams":
-		r.heldStreams = args[0] == "stay"
+		r.heldStreams, r.streamWaits = args[0] != "move", strings.Join(args[1:], " ")
 	case "map":
 		fmt.Fprintln(&r.out, r.stored)
 	case "state":

@@ -78,6 +78,7 @@ type watch struct {
 	servers   []string      // where the stream was found last
 	settled   bool          // and no change was under way
 	waits     string        // what that waited for
+	waited    time.Duration // since when it is that
 	relocated time.Duration // when a Relocate was asked for
 	relocates bool          // relocated holds a time
 }

@@ -35,7 +35,7 @@ type Located struct {
 	Partition int
 	Servers   []string // the names of the servers that have a peer of it
 	Settled   bool     // and no change of that is under way
-	Waits     string   // what a change that is under way waits for, in JetStream's words; told to operators and not looked at
+	Waits     string   // what a change that is under way waits for, in JetStream's words; told to operators, and not looked at but for whether it is still the same
 }
 
 // Expelled says that a server is not in JetStream's meta group (any more).
@@ -89,11 +89,12 @@ type Steer struct {
 }
 
 // Relocate asks for the stream of a partition to lie on the servers of the nodes Wanted: for one step towards that, or, with Look, only
-// where it lies. Located follows.
+// where it lies. With Clear a consumer is given up that the change has waited for: its reader makes another one. Located follows.
 type Relocate struct {
 	Partition int
 	Wanted    []NodeID
 	Look      bool
+	Clear     bool
 }
 
 // Vacate asks for everything that still lies on a node's server to be led elsewhere. The node holds no partition.

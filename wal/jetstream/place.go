@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
@@ -55,6 +56,16 @@ func (m *migration) words() string {
 	return words
 }
 
+// consumer is the name of the consumer that is waited for; "" when it is something else.
+func (m *migration) consumer() string {
+	_, after, found := strings.Cut(m.Description, "waiting for consumer '")
+	name, _, closed := strings.Cut(after, "'")
+	if !found || !closed || strings.ContainsAny(name, ".*> ") {
+		return ""
+	}
+	return name
+}
+
 // Aim is where a stream is to lie: on the servers Wanted. Those that are Dead are not waited for: they are taken out at once, and whatever
 // lies there of the stream's consumers is given up. They are named, or identified as peers: a server that was started since does not know a dead one's name.
 type Aim struct{ Wanted, Dead []string }
@@ -93,6 +104,29 @@ func Locate(ctx context.Context, nc *nats.Conn, partition int) (Place, error) {
 		return Place{}, fmt.Errorf("where the log of partition %d lies: %w", partition, err)
 	}
 	return at.place(), nil
+}
+
+// Clear deletes a consumer of a partition's stream that a change of where it lies waits for, and returns its name; "" when it waits for none. A consumer is a tail's, which makes
+// another one where it stands. It can be without a leader for good, when one of the two servers that it was to move between
+// has died: nobody moves it then, and nobody finds out that it is not used.
+func Clear(ctx context.Context, nc *nats.Conn, partition int) (consumer string, err error) {
+	at, err := placingOf(ctx, nc, partition)
+	if err != nil || at.Desired == nil {
+		return "", err
+	}
+	if consumer = at.Desired.Status.consumer(); consumer == "" {
+		return "", nil
+	}
+	var got struct {
+		Error *natsjs.APIError `json:"error"`
+	}
+	if err := ask(ctx, nc, "$JS.API.CONSUMER.DELETE."+StreamName(partition)+"."+consumer, nil, &got); err != nil {
+		return consumer, err
+	}
+	if got.Error != nil {
+		return consumer, got.Error
+	}
+	return consumer, nil
 }
 
 // placingOf asks the stream's leader.

@@ -1,9 +1,14 @@
 package jetstream
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"shiplog/embedded"
 	"shiplog/wal"
@@ -158,6 +163,59 @@ func TestDeadIsFound(t *testing.T) {
 		out, move := (&placing{Leader: "n0", Replicas: c.replicas}).dead(c.aim)
 		if out.Name != c.want || move != (c.want != "") {
 			t.Errorf("%s: got %+v, %t", name, out, move)
+		}
+	}
+}
+
+// TestClear has a log leave a server on which so many consumers lie that the change waits for them: one that is waited for is deleted, and the log moves.
+func TestClear(t *testing.T) {
+	const many = 60
+	servers := cluster(t, 4)
+	tagAll(t, servers, 0, 1, 2)
+	log := openOn(t, servers[1], func(c *Config) { c.Tags = []string{"p0"} })
+	leadBy(t, log, servers[0])
+	nc, err := servers[1].Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	if name, err := Clear(t.Context(), nc, 0); name != "" || err != nil {
+		t.Fatalf("got %q, %v while nothing changes", name, err)
+	}
+	stream, err := log.js.Stream(t.Context(), StreamName(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range many {
+		config := natsjs.ConsumerConfig{DeliverSubject: nats.NewInbox(), AckPolicy: natsjs.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Hour}
+		if _, err := stream.CreatePushConsumer(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wanted := tagAll(t, servers, 0, 1, 3)
+	cleared := ""
+	eventually(t, "a consumer that is waited for", func() bool {
+		_, err := Relocate(t.Context(), nc, 0, Aim{Wanted: wanted})
+		if err != nil {
+			return false
+		}
+		cleared, err = Clear(t.Context(), nc, 0)
+		return err == nil && cleared != ""
+	})
+	if _, err := stream.Consumer(t.Context(), cleared); !errors.Is(err, natsjs.ErrConsumerNotFound) {
+		t.Errorf("consumer %s: %v", cleared, err)
+	}
+	relocated(t, servers[1], wanted)
+}
+
+// TestConsumerThatIsWaitedFor holds what is read out of the server's words.
+func TestConsumerThatIsWaitedFor(t *testing.T) {
+	for words, want := range map[string]string{
+		"waiting for consumer 'OkoxzGQG' to migrate": "OkoxzGQG", "waiting for peer set to settle": "", "": "",
+		"waiting for consumer 'a": "", "waiting for consumer 'a.b' to migrate": "", "waiting for consumer '' to migrate": "",
+	} {
+		if got := (&migration{Description: words}).consumer(); got != want {
+			t.Errorf("%q: got %q, want %q", words, got, want)
 		}
 	}
 }
