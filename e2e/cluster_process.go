@@ -18,6 +18,7 @@ import (
 // LocalCluster is a cluster that "shiplog local" runs. Its methods must not be called from several goroutines at once.
 type LocalCluster struct {
 	Members []*LocalMember
+	Copies  int // that each partition is to have: three, unless whoever started it with others says so
 
 	binary   string
 	lastPort int // that a node which joined was given
@@ -44,7 +45,7 @@ func StartLocal(binary, dir string, nodes int, directives ...string) (*LocalClus
 	if err != nil {
 		return nil, err
 	}
-	c := &LocalCluster{binary: binary, ended: make(chan struct{})}
+	c := &LocalCluster{binary: binary, Copies: 3, ended: make(chan struct{})}
 	args := append([]string{"local", "--nodes", strconv.Itoa(nodes), "--base-port", strconv.Itoa(base), "--dir", dir}, directives...)
 	c.cmd = exec.Command(binary, args...)
 	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.out

@@ -19,6 +19,8 @@ type copyJSON struct {
 // partitionJSON is a partition there.
 type partitionJSON struct {
 	Number   int        `json:"number"`
+	Slots    string     `json:"slots"` // the first and the last
+	Epoch    int64      `json:"epoch"`
 	Primary  copyJSON   `json:"primary"`
 	Replicas []copyJSON `json:"replicas"`
 }
@@ -47,7 +49,7 @@ func (c *LocalCluster) Shares(ask *LocalMember) (copies, led map[string]int, err
 				return nil, nil, fmt.Errorf("partition %d: the copy of %s is %s %s", p.Number, at.Address, at.Moves, at.Health)
 			}
 		}
-		if len(p.Replicas) != 2 {
+		if len(p.Replicas) != c.Copies-1 {
 			return nil, nil, fmt.Errorf("partition %d has %d replicas", p.Number, len(p.Replicas))
 		}
 	}
