@@ -38,7 +38,7 @@ func (b *bench) seeds() (all []fact, err error) {
 		name       string
 		partitions int
 		measure    func(c *e2e.LocalCluster) ([]fact, error)
-	}{{"hand-over", 1, b.handOvers}, {"seeding", 1, b.reseed}, {"3to5", growPartitions, b.grow}} {
+	}{{"hand-over", 1, b.handOvers}, {"seeding", 1, b.reseed}, {"3to5", growPartitions, b.grow}, {"3to5-writes", growPartitions, b.growBusy}} {
 		if !b.wants(part.name) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,11 +17,9 @@ func (b *bench) grow(c *e2e.LocalCluster) ([]fact, error) {
 	if err := b.fillCluster(c, c.Members[0]); err != nil {
 		return nil, err
 	}
-	start := time.Now()
-	for range 2 {
-		if _, err := c.Join(); err != nil {
-			return nil, err
-		}
+	start, err := joinTwo(c)
+	if err != nil {
+		return nil, err
 	}
 	copied, balanced, err := awaitBalance(c, start)
 	if err != nil {
@@ -32,25 +31,68 @@ func (b *bench) grow(c *e2e.LocalCluster) ([]fact, error) {
 	}, nil
 }
 
-// awaitBalance waits until nodes differ by at most one copy, and by at most one primary too, all copies well, and returns how long after start that was.
-func awaitBalance(c *e2e.LocalCluster, start time.Time) (copied, balanced time.Duration, err error) {
+// growBusy is grow while clients write. It measures until copies are even, and what the writers notice of that: primaries follow by load, which has no simple measure.
+func (b *bench) growBusy(c *e2e.LocalCluster) ([]fact, error) {
+	if err := b.fillCluster(c, c.Members[0]); err != nil {
+		return nil, err
+	}
+	w := startWriting(c.Members[0].Addr)
+	time.Sleep(2 * time.Second)
+	from := time.Now()
+	time.Sleep(10 * time.Second)
+	start, err := joinTwo(c)
+	if err != nil {
+		return nil, errors.Join(err, w.end())
+	}
+	copied, err := awaitCopies(c, start)
+	if err = errors.Join(err, w.end()); err != nil {
+		return nil, err
+	}
+	facts := []fact{newFact(fmt.Sprintf("3 to 5 nodes while clients write, %d MB in %d partitions: copies are even", b.megabytes, growPartitions), "s", copied.Seconds(), balancedIn, 0)}
+	return append(facts, w.compared("from the start of two nodes to even copies", [4]time.Time{from, start, start, start.Add(copied)})...), nil
+}
+
+// joinTwo starts two nodes more, and returns when.
+func joinTwo(c *e2e.LocalCluster) (start time.Time, err error) {
+	start = time.Now()
+	for range 2 {
+		if _, err := c.Join(); err != nil {
+			return start, err
+		}
+	}
+	return start, nil
+}
+
+// awaitCopies waits until nodes differ by at most one copy, all of them well, and returns how long after start that was.
+func awaitCopies(c *e2e.LocalCluster, start time.Time) (copied time.Duration, err error) {
 	for time.Since(start) < growWithin {
 		time.Sleep(250 * time.Millisecond)
+		copies, _, failed := c.Shares(c.Members[0])
+		if err = failed; err == nil {
+			err = evenly(c, copies)
+		}
+		if err == nil {
+			progress("copies are even after %v: %v", time.Since(start).Round(time.Second), copies)
+			return time.Since(start), nil
+		}
+	}
+	return 0, fmt.Errorf("copies are not even after %v: %w", growWithin, err)
+}
+
+// awaitBalance is awaitCopies, and then waits until nodes differ by at most one primary too.
+func awaitBalance(c *e2e.LocalCluster, start time.Time) (copied, balanced time.Duration, err error) {
+	if copied, err = awaitCopies(c, start); err != nil {
+		return 0, 0, err
+	}
+	for time.Since(start) < growWithin {
 		copies, led, failed := c.Shares(c.Members[0])
-		if failed != nil {
-			err = failed
-			continue
+		if err = failed; err == nil {
+			err = errors.Join(evenly(c, copies), evenly(c, led))
 		}
-		if err = evenly(c, copies); err != nil {
-			continue
-		}
-		if copied == 0 {
-			copied = time.Since(start)
-			progress("copies are even after %v: %v", copied.Round(time.Second), copies)
-		}
-		if err = evenly(c, led); err == nil {
+		if err == nil {
 			return copied, time.Since(start), nil
 		}
+		time.Sleep(250 * time.Millisecond)
 	}
 	return copied, 0, fmt.Errorf("not balanced after %v: %w", growWithin, err)
 }
