@@ -50,6 +50,7 @@ func (n *Node) frontConfig() resp.Config {
 		Handler:    sessions{n.commands},
 		Limits:     limits.Load,
 		ErrorReply: n.engine.ErrorReply,
+		Traffic:    n.commands.Traffic,
 		Drain:      stopClients,
 	}
 }

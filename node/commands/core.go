@@ -147,8 +147,8 @@ func (srv *Server) Connect(t Transport, c ConnInfo) (*Session, *reply.Reply) {
 // Clients returns the number of connections.
 func (srv *Server) Clients() int { return srv.clients.count() }
 
-// TrafficIn and TrafficOut count bytes that the network carried, for INFO.
-func (srv *Server) TrafficIn(n int) { srv.totals.bytesIn.Add(uint64(n)) }
-
-// TrafficOut counts bytes sent; see TrafficIn.
-func (srv *Server) TrafficOut(n int) { srv.totals.bytesOut.Add(uint64(n)) }
+// Traffic counts bytes that the network has carried, for INFO.
+func (srv *Server) Traffic(in, out uint64) {
+	srv.totals.bytesIn.Add(in)
+	srv.totals.bytesOut.Add(out)
+}

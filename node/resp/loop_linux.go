@@ -52,6 +52,15 @@ func (ls *loops) close() {
 	ls.done.Wait()
 }
 
+// take returns what came and left on the loops since.
+func (ls *loops) take() (in, out uint64) {
+	for _, l := range ls.all {
+		i, o := l.traffic.take()
+		in, out = in+i, out+o
+	}
+	return in, out
+}
+
 // adopt serves a plain socket on one of the loops. With false it is no plain socket or there are no loops.
 func (ls *loops) adopt(nc net.Conn) bool {
 	plain, ok := nc.(syscall.Conn)
@@ -116,6 +125,7 @@ type loop struct {
 	events  [maxEvents]syscall.EpollEvent
 	scratch []*sock
 	lim     *Limits
+	traffic traffic
 }
 
 // mailbox holds what others want done on the loop's goroutine, in order. The mutex guards jobs.

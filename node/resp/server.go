@@ -15,7 +15,7 @@ import (
 	"shiplog/node/reply"
 )
 
-// Config is what a Server needs. All fields but Loops and Drain are required.
+// Config is what a Server needs. All fields but Traffic, Loops and Drain are required.
 type Config struct {
 	// Listeners accept the clients. The Server closes them.
 	Listeners []net.Listener
@@ -27,6 +27,8 @@ type Config struct {
 	ErrorReply func(error) (r reply.Reply, final bool)
 	// Loops is the number of event loops; 0 chooses. Below 0 each connection has a goroutine of its own.
 	Loops int
+	// Traffic is told, a few times a second, how many bytes have come and left since; nil: nobody is.
+	Traffic func(in, out uint64)
 	// Drain is how long running commands have to finish when the server stops; 0: 2 s.
 	Drain time.Duration
 }
@@ -53,6 +55,7 @@ type Server struct {
 	laters   context.Context // ends when the server stops, with ErrStopping
 	stopping context.CancelCauseFunc
 	loops    loops
+	streams  traffic      // of connections that are not on a loop
 	now      atomic.Int64 // coarse clock, in nanoseconds
 	memory   atomic.Int64 // buffers of all connections
 	pressed  chan struct{}

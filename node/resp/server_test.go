@@ -164,6 +164,8 @@ type bench struct {
 	stop context.CancelFunc
 	done chan error
 	lim  atomic.Pointer[Limits]
+
+	in, out atomic.Uint64 // bytes that Traffic has told
 }
 
 // transports runs a test on the event loops and on goroutines.
@@ -184,6 +186,7 @@ func start(t *testing.T, loops int) *bench {
 	b := &bench{fake: newFake(), t: t, addr: ln.Addr().String(), done: make(chan error, 1)}
 	b.lim.Store(&Limits{})
 	b.srv = New(Config{Listeners: []net.Listener{ln}, Handler: b, Limits: b.lim.Load, Loops: loops, Drain: patience,
+		Traffic: func(in, out uint64) { b.in.Add(in); b.out.Add(out) },
 		ErrorReply: func(err error) (reply.Reply, bool) {
 			return reply.Error("LOST " + err.Error()), errors.Is(err, errUnknown)
 		}})

@@ -130,6 +130,7 @@ func (l *loop) read(s *sock) bool {
 		return false
 	default:
 		s.in.end += int(n)
+		l.traffic.in.Add(uint64(n))
 		s.readable = s.hung || int(n) == len(space) // a short read has emptied the socket
 		return true
 	}
@@ -167,6 +168,7 @@ func (l *loop) send(s *sock) bool {
 			return false
 		default:
 			s.out.sent += n
+			l.traffic.out.Add(uint64(n))
 			if s.out.pending() == 0 {
 				l.reuse(s)
 				return true

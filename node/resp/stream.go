@@ -37,6 +37,7 @@ func (s *stream) serve() {
 	for {
 		n, err := s.nc.Read(s.in.space(s.in.need()))
 		s.in.end += n
+		s.srv.streams.in.Add(uint64(n))
 		if n == 0 && err != nil {
 			return
 		}
@@ -103,8 +104,9 @@ func (s *stream) flush() bool {
 
 func (s *stream) send() bool {
 	var err error
+	size := s.out.size()
 	switch {
-	case s.out.size() == 0:
+	case size == 0:
 		return true
 	case len(s.out.bigs) == 0:
 		_, err = s.nc.Write(s.out.buf)
@@ -112,6 +114,7 @@ func (s *stream) send() bool {
 		vecs := s.out.vectors()
 		_, err = vecs.WriteTo(s.nc)
 	}
+	s.srv.streams.out.Add(uint64(size))
 	s.out.reset()
 	return err == nil
 }
@@ -150,6 +153,7 @@ func (s *stream) watch(cancel context.CancelCauseFunc) []byte {
 		}
 		n, err := s.nc.Read(ahead[len(ahead):cap(ahead)])
 		ahead = ahead[:len(ahead)+n]
+		s.srv.streams.in.Add(uint64(n))
 		if err != nil {
 			if s.ending.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
 				cancel(ErrGone)

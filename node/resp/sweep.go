@@ -21,6 +21,7 @@ func (s *Server) sweepLoop(ctx context.Context) {
 		case now := <-ticker.C:
 			s.now.Store(now.UnixNano())
 			s.sweep(now.UnixNano())
+			s.tellTraffic()
 		}
 	}
 }
