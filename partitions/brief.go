@@ -23,6 +23,7 @@ type Brief struct {
 	Lag      time.Duration
 	LagKnown bool
 	Why      error // it stopped
+	Figures  Figures
 
 	at time.Time
 }
@@ -64,10 +65,11 @@ func (p *Partition) Tail() wal.Seq {
 }
 
 func (p *Partition) brief() Brief {
+	v := p.store.View(p.now())
 	b := Brief{
 		at: p.cfg.Now(), Standing: p.standing.Load(), Naming: p.naming, Applied: p.atPebble, Durable: p.durable, First: p.trimmed, Tail: p.tail.Seq,
-		Keys: p.store.View(p.now()).Len(), Commands: p.commands, Applying: p.applying, Acks: p.acks, AckTime: p.ackTime,
-		LagKnown: p.lag.known, Why: p.stopped,
+		Keys: v.Len(), Commands: p.commands, Applying: p.applying, Acks: p.acks, AckTime: p.ackTime,
+		LagKnown: p.lag.known, Why: p.stopped, Figures: p.figures(v),
 	}
 	if p.lag.known {
 		b.Lag = p.clock() - p.lag.caught

@@ -10,6 +10,11 @@ import (
 func (p *Partition) Reached() wal.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.reached()
+}
+
+// reached needs the lock.
+func (p *Partition) reached() wal.Position {
 	switch p.standing.Load().Role {
 	case Primary, Handing:
 		return p.tail

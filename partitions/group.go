@@ -158,6 +158,7 @@ func (p *Partition) acknowledged(g *group) {
 	took := p.ackedAt.Sub(p.sentAt)
 	p.ackTook += (took - p.ackTook) / 8
 	p.acks, p.ackTime = p.acks+1, p.ackTime+took
+	p.appends.add(took)
 	p.expected = max(g.units+p.open.units, p.expected-p.expected/16)
 	p.queue = append(p.queue, g)
 	p.backlog += len(g.buf)

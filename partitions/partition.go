@@ -132,6 +132,8 @@ type history struct {
 	commands  uint64        // run since the start
 	applying  time.Duration // spent on it by the applier
 	recovery  Recovery
+	appends   AppendTimes
+	turned    Turns
 }
 
 // Open opens the state of a partition. It serves nothing before Run.

@@ -65,6 +65,7 @@ func (p *Partition) reign(ctx context.Context) error {
 		return failed
 	}
 	if errors.Is(err, ErrDeposed) {
+		p.count(&p.turned.Depositions)
 		p.cfg.Event(Event{Text: "another primary has taken over: following it"})
 		err = nil
 	}
@@ -108,6 +109,9 @@ func (p *Partition) handOver(ctx context.Context, heir wal.NodeID) error {
 	p.mu.Unlock()
 	failpoint("before-handover")
 	switch err := p.appendAndWait(ctx, m.seq, m.bytes); {
+	case err == nil:
+		p.count(&p.turned.HandOvers)
+		return nil
 	case errors.Is(err, wal.ErrFenced):
 		p.mu.Lock()
 		p.spent = p.naming.Term == p.ledBy

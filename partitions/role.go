@@ -59,6 +59,9 @@ func (p *Partition) stand(s Standing) {
 	if old.Role == s.Role && old.Epoch == s.Epoch && old.Leader == s.Leader {
 		return
 	}
+	if s.Role == Primary && old.Role != Primary {
+		p.turned.Promotions++
+	}
 	s.changed = make(chan struct{})
 	p.standing.Store(&s)
 	close(old.changed)
