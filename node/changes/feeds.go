@@ -29,6 +29,7 @@ type Config struct {
 type Feeds struct {
 	cfg     Config
 	running chan struct{} // closed when Run has begun
+	counts  counts
 
 	mu        sync.Mutex
 	stretches []*stretch
@@ -219,6 +220,7 @@ func (f *Feeds) Explain(ctx context.Context, partition int, err error) error {
 	if failed != nil {
 		return failed
 	}
+	f.counts.trimmed.Add(1)
 	return &Trimmed{
 		First:    Position{Partition: partition, Position: first},
 		Snapshot: Position{Partition: partition, Position: source.Reached()}, why: err,

@@ -201,6 +201,11 @@ func TestTrimmed(t *testing.T) {
 		if keys := drain(t, again, 10); !slices.Equal(keys, numbers(2, 5)) {
 			t.Errorf("from the first on: %v", keys)
 		}
+		again.Close()
+		again.Close()
+		if readers, delivered, late := f.Counts(); readers != 1 || delivered != 3 || late != 1 {
+			t.Errorf("%d readers, %d changes delivered, %d times trimmed; want 1, 3 and 1", readers, delivered, late)
+		}
 	})
 }
 

@@ -15,6 +15,8 @@ type Reader struct {
 	all     bool
 	cursors []cursor
 	wake    chan struct{}
+	given   uint64 // changes that are not counted yet
+	closed  bool
 }
 
 // cursor is where a reader stands in one partition.
@@ -35,6 +37,7 @@ func (f *Feeds) Open(token Token, filter Filter) *Reader {
 	for _, p := range token.Partitions {
 		r.cursors = append(r.cursors, cursor{at: p})
 	}
+	f.counts.readers.Add(1)
 	return r
 }
 
@@ -52,6 +55,7 @@ func (r *Reader) Token() Token {
 // It does not block but for finding a log's beginning. idle tells that nothing was there. The errors are ErrNotHeld, *Trimmed, ErrForeign,
 // ErrBusy, and those of a damaged log; after one of them the reader stands where it was.
 func (r *Reader) Read(ctx context.Context, budget Budget, take func(*Change) bool) (idle bool, err error) {
+	defer r.tell()
 	var c Change
 	left, fetched := budget.Changes, 0
 	for idle = true; left > 0 && fetched <= budget.Bytes; idle = false {
@@ -70,6 +74,7 @@ func (r *Reader) Read(ctx context.Context, budget Budget, take func(*Change) boo
 
 // ReadBodies is Read for whole bodies: those with a change that the filter takes.
 func (r *Reader) ReadBodies(ctx context.Context, budget Budget, take func(partition int, b *Body) bool) (idle bool, err error) {
+	defer r.tell()
 	left, fetched := budget.Changes, 0
 	for idle = true; left > 0 && fetched <= budget.Bytes; idle = false {
 		cur, err := r.oldest(ctx)
@@ -106,7 +111,10 @@ func (r *Reader) give(cur *cursor, c *Change, left *int, take func(*Change) bool
 		}
 		cur.at.Effects++
 		*left--
-		goOn = !r.filter.Takes(c) || take(c)
+		if goOn = true; r.filter.Takes(c) {
+			r.given++
+			goOn = take(c)
+		}
 		if cur.decoder.done() { // a token must not need a body that is read to its end
 			cur.leave(cur.body)
 			return goOn, nil
@@ -210,6 +218,10 @@ func (r *Reader) Wait(ctx context.Context) {
 
 // Close ends the reader.
 func (r *Reader) Close() {
+	if !r.closed {
+		r.closed = true
+		r.feeds.counts.readers.Add(-1)
+	}
 	for i := range r.cursors {
 		if s := r.cursors[i].stretch; s != nil {
 			s.forget(r.wake)
