@@ -27,6 +27,7 @@ type Config struct {
 	Server  Server
 	Cluster Cluster
 	Changes Changes
+	Metrics Metrics
 	Types   keyspace.Limits
 }
 
@@ -195,7 +196,7 @@ func Load(args []string) (*Config, error) {
 	if err := c.apply(statements); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(c.readSecret(), c.readChangesPassword()); err != nil {
+	if err := errors.Join(c.readSecret(), c.readChangesPassword(), c.readMetricsPassword()); err != nil {
 		return nil, err
 	}
 	if err := c.check(); err != nil {
@@ -262,8 +263,10 @@ func (c *Config) check() error {
 			return refusal(fmt.Sprintf("listening on %s needs a password: set requirepass, or bind only to loopback addresses", bind.Host))
 		}
 	}
-	if err := c.checkChanges(); err != nil {
-		return err
+	for _, check := range []func() error{c.checkChanges, c.checkMetrics} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	return c.checkCluster()
 }

@@ -242,6 +242,16 @@ func (c *copyOf) look() {
 
 // report is what the heartbeat says of this copy, and how many commands it has run.
 func (c *copyOf) report() (coordinator.PartitionReport, uint64) {
+	r, b := c.state()
+	if b == nil {
+		return r, 0
+	}
+	c.cost.report(&r, b)
+	return r, b.Commands
+}
+
+// state is what there is to say of this copy but for what it costs. The Brief is nil while it is not open.
+func (c *copyOf) state() (coordinator.PartitionReport, *partitions.Brief) {
 	r := coordinator.PartitionReport{Partition: c.number, Role: coordinator.RoleReplica}
 	r.LogBehind = !c.holdsLog.Load()
 	p := c.partition.Load()
@@ -253,21 +263,20 @@ func (c *copyOf) report() (coordinator.PartitionReport, uint64) {
 		}
 		c.mu.Unlock()
 		c.reportFilling(&r)
-		return r, 0
+		return r, nil
 	}
 	b := p.Brief()
 	r.Role, r.Term, r.Epoch = roleOf(b.Standing.Role), b.Naming.Term, uint64(b.Standing.Epoch)
 	r.Applied, r.Durable, r.Tail, r.Stuck = uint64(b.Applied), uint64(b.Durable), uint64(b.Tail), b.Stuck
 	r.First = uint64(b.First)
 	r.Keys = b.Keys
-	c.cost.report(&r, &b)
 	r.StreamLeader = c.leadsLog.Load()
 	r.StateBytes = c.bytes.Load()
 	if b.Why != nil {
 		r.Why = b.Why.Error()
 	}
 	c.reportFilling(&r)
-	return r, b.Commands
+	return r, &b
 }
 
 func roleOf(r partitions.Role) coordinator.Role {

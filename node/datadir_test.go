@@ -245,6 +245,14 @@ func TestListen(t *testing.T) {
 			t.Errorf("bind %s: got %q, want %q", tt.bind, errText(err), tt.want)
 		}
 	}
+	pages, err := listenMetrics(mustLoad(t, "--metrics-port", port, "--metrics-bind", "127.0.0.2 127.0.0.1"))
+	closeAll(pages)
+	if want := "port " + port + " on 127.0.0.2 is in use; choose another with --metrics-port"; errText(err) != want {
+		t.Errorf("metrics: got %q, want %q", errText(err), want)
+	}
+	if none, err := listenMetrics(mustLoad(t)); len(none) != 0 || err != nil {
+		t.Errorf("without metrics-port: %d listeners, %v", len(none), err)
+	}
 	again, err := net.Listen("tcp", "127.0.0.3:"+port)
 	if err != nil {
 		t.Fatalf("a refused Listen kept an address open: %v", err)

@@ -80,6 +80,13 @@ var directives = []Directive{
 	{Name: "nats-auth", Default: `""`, Change: Fixed, Secret: true, Doc: "password that NATS clients give, or file:PATH of a file that holds it; empty: one is made, and kept in the file changes.nats of the data directory",
 		codec: secret(func(c *Config) *string { return &c.Changes.Auth })},
 
+	{Name: "metrics-port", Default: "0", Change: Fixed, Doc: "TCP port for HTTP: /metrics for Prometheus, /healthz and /readyz; 0: none",
+		codec: integer(0, 65535, func(c *Config) *int64 { return &c.Metrics.Port })},
+	{Name: "metrics-bind", Default: "127.0.0.1 -::1", Change: Fixed, Many: true, Doc: "addresses to listen on for HTTP, as in bind; other than loopback needs metrics-auth",
+		codec: bindCodec(func(c *Config) *[]Bind { return &c.Metrics.Bind })},
+	{Name: "metrics-auth", Default: `""`, Change: Fixed, Secret: true, Doc: "password for /metrics by HTTP's basic authentication, with any user, or file:PATH of a file that holds it; empty: none",
+		codec: secret(func(c *Config) *string { return &c.Metrics.Auth })},
+
 	{Name: "state-flush-seconds", Default: "60", Change: Fixed, Doc: "how often the state is brought to the disk, so that the log can be trimmed; 0: only when the memtable is full",
 		codec: interval(time.Second, math.MaxInt32, func(c *Config) *time.Duration { return &c.State.FlushEvery })},
 	{Name: "row-cache-size", Default: "64mb", Change: Fixed, Doc: "memory for keys read lately",

@@ -35,6 +35,7 @@ func (n *Node) watchDisk(ctx context.Context) error {
 		}
 		if (why != nil) != refusing {
 			refusing = why != nil
+			n.refusing.Store(refusing)
 			if refusing {
 				n.log.Error("writes are refused", "reason", why)
 			} else {

@@ -167,6 +167,7 @@ func (e *engine) factsOf(s partitions.Status) commands.Facts {
 			Dirty: int64(s.Tail.Seq - s.Durable.Seq), WatchedKeys: int64(s.Hot.Watched), HotKeys: int64(s.Hot.Keys),
 		},
 		Log: commands.LogFacts{
+			Bytes:    int64(n.logBytes()),
 			FirstSeq: uint64(s.Trimmed), LastSeq: uint64(s.Tail.Seq), AppliedSeq: uint64(s.Applied),
 			DurableSeq: uint64(s.Durable.Seq), Epoch: uint64(s.Tail.Epoch),
 			Incarnation: hex.EncodeToString(s.Tail.Incarnation[:]), Durability: string(c.Log.Sync),
@@ -180,6 +181,8 @@ func (e *engine) factsOf(s partitions.Status) commands.Facts {
 	if s.InFlight {
 		f.Log.PendingRecords = 1
 	}
+	times, all := n.appendTimes()
+	f.Log.AckP50, f.Log.AckP99 = appendPercentile(times, all, 50), appendPercentile(times, all, 99)
 	if s.Refusal != nil {
 		f.Node.WritesRefused = fmt.Sprint(s.Refusal)
 	}

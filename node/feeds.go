@@ -20,8 +20,8 @@ type feeds struct {
 	read   *changes.Feeds
 	bucket *changes.Bucket
 	groups *changes.Groups
-	turn   atomic.Uint64               // counts groups' readings, so that no partition is always the first
-	lags   atomic.Pointer[[][2]string] // how far groups are behind, as INFO says it; lookAtGroups keeps it
+	turn   atomic.Uint64             // counts groups' readings, so that no partition is always the first
+	lags   atomic.Pointer[groupLags] // how far groups are behind; lookAtGroups keeps it
 
 	mu            sync.Mutex
 	subscriptions map[uint64]map[int64]*subscription // by session
@@ -92,8 +92,7 @@ func (f *feeds) lookAtGroups(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			lines := f.groupLines(ctx)
-			f.lags.Store(&lines)
+			f.lags.Store(f.groupLags(ctx))
 		}
 	}
 }

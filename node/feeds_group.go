@@ -212,29 +212,57 @@ func (f *feeds) lagOf(text string) (records uint64, behind time.Duration) {
 	return f.lag(&token)
 }
 
-// groupLines say how far behind the groups are in the partitions that are here.
-func (f *feeds) groupLines(ctx context.Context) (lines [][2]string) {
+// groupLag is how far a group is behind in the partitions that are here, and in those of them that this node leads.
+type groupLag struct {
+	name             string
+	records, led     uint64
+	behind, ledSince time.Duration
+}
+
+// groupLags is how far the groups are behind, by name; unknown: they cannot be asked for.
+type groupLags struct {
+	all     []groupLag
+	unknown bool
+}
+
+// groupLags asks how far the groups are behind.
+func (f *feeds) groupLags(ctx context.Context) *groupLags {
 	names, err := f.groups.Names(ctx)
-	if err != nil {
-		return [][2]string{{"change_groups", "unknown"}}
-	}
-	lines = append(lines, [2]string{"change_groups", fmt.Sprint(len(names))})
+	lags := &groupLags{unknown: err != nil}
 	for _, name := range names {
-		g, err := f.groups.Find(ctx, name)
+		lag := groupLag{name: name}
+		if g, err := f.groups.Find(ctx, name); err == nil {
+			f.addLags(ctx, &lag, &g)
+		}
+		lags.all = append(lags.all, lag)
+	}
+	return lags
+}
+
+// addLags asks how far a group is behind.
+func (f *feeds) addLags(ctx context.Context, lag *groupLag, g *changes.Group) {
+	for _, partition := range f.heldOf(g.Parts) {
+		p, _, err := f.groups.Progress(ctx, lag.name, partition)
 		if err != nil {
 			continue
 		}
-		var records uint64
-		var behind time.Duration
-		for _, partition := range f.heldOf(g.Parts) {
-			p, _, err := f.groups.Progress(ctx, name, partition)
-			if err != nil {
-				continue
-			}
-			n, age := f.lagOf(p.At)
-			records, behind = records+n, max(behind, age)
+		n, age := f.lagOf(p.At)
+		lag.records, lag.behind = lag.records+n, max(lag.behind, age)
+		if f.node.leads(partition) {
+			lag.led, lag.ledSince = lag.led+n, max(lag.ledSince, age)
 		}
-		lines = append(lines, [2]string{fmt.Sprintf("change_group_%q", name), fmt.Sprintf("lag_records=%d,lag_ms=%d", records, behind.Milliseconds())})
+	}
+}
+
+// lines are what INFO says.
+func (l *groupLags) lines() (lines [][2]string) {
+	if l.unknown {
+		return [][2]string{{"change_groups", "unknown"}}
+	}
+	lines = append(lines, [2]string{"change_groups", fmt.Sprint(len(l.all))})
+	for i := range l.all {
+		g := &l.all[i]
+		lines = append(lines, [2]string{fmt.Sprintf("change_group_%q", g.name), fmt.Sprintf("lag_records=%d,lag_ms=%d", g.records, g.behind.Milliseconds())})
 	}
 	return lines
 }

@@ -44,7 +44,7 @@ func (f *feeds) Positions(ctx context.Context) reply.Reply {
 // Info answers what is retained and who reads, a line for each fact as INFO has them.
 func (f *feeds) Info(ctx context.Context) reply.Reply {
 	var pairs []reply.Reply
-	for _, line := range append(f.lines(), f.groupLines(ctx)...) {
+	for _, line := range append(f.lines(), f.groupLags(ctx).lines()...) {
 		pairs = append(pairs, reply.BulkString(line[0]), reply.BulkString(line[1]))
 	}
 	return reply.Map(pairs...)
@@ -54,7 +54,7 @@ func (f *feeds) Info(ctx context.Context) reply.Reply {
 func (f *feeds) Lines() [][2]string {
 	lines := f.lines()
 	if lags := f.lags.Load(); lags != nil {
-		lines = append(lines, *lags...)
+		lines = append(lines, lags.lines()...)
 	}
 	return lines
 }
@@ -103,16 +103,7 @@ func (f *feeds) retainedLines() (lines [][2]string) {
 
 // subscriptionLines say how far behind those are that changes are pushed to.
 func (f *feeds) subscriptionLines() [][2]string {
-	f.mu.Lock()
-	var all []*subscription
-	for _, subscriptions := range f.subscriptions {
-		for _, s := range subscriptions {
-			all = append(all, s)
-		}
-	}
-	open := len(f.snapshots)
-	f.mu.Unlock()
-	slices.SortFunc(all, func(a, b *subscription) int { return cmp.Compare(a.id, b.id) })
+	all, open := f.open()
 	lines := [][2]string{{"change_subscriptions", fmt.Sprint(len(all))}, {"change_snapshots", fmt.Sprint(open)}}
 	for _, s := range all {
 		if token := s.at.Load(); token != nil {
@@ -124,16 +115,36 @@ func (f *feeds) subscriptionLines() [][2]string {
 	return lines
 }
 
+// open returns the subscriptions, by their ids, and how many snapshots are being walked through.
+func (f *feeds) open() (all []*subscription, snapshots int) {
+	f.mu.Lock()
+	for _, subscriptions := range f.subscriptions {
+		for _, s := range subscriptions {
+			all = append(all, s)
+		}
+	}
+	snapshots = len(f.snapshots)
+	f.mu.Unlock()
+	slices.SortFunc(all, func(a, b *subscription) int { return cmp.Compare(a.id, b.id) })
+	return all, snapshots
+}
+
 // lag returns how far a token is behind what this node knows of the logs: records, and how much older the last one taken is than the last
 // there is.
 func (f *feeds) lag(t *changes.Token) (records uint64, behind time.Duration) {
+	return lagBehind(t, func(partition int) (reached wal.Position) {
+		if source, err := f.node.holder.source(partition); err == nil {
+			reached = source.Reached()
+		}
+		return reached
+	})
+}
+
+// lagBehind is lag where it is known how far partitions have come; the zero Position where it is not.
+func lagBehind(t *changes.Token, reach func(partition int) wal.Position) (records uint64, behind time.Duration) {
 	for i := range t.Partitions {
 		p := &t.Partitions[i]
-		source, err := f.node.holder.source(p.Partition)
-		if err != nil {
-			continue
-		}
-		if reached := source.Reached(); reached.Seq > p.Seq {
+		if reached := reach(p.Partition); reached.Seq > p.Seq {
 			records += uint64(reached.Seq - p.Seq)
 			behind = max(behind, time.Duration(reached.CommitMS-p.CommitMS)*time.Millisecond)
 		}

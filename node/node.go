@@ -50,12 +50,13 @@ type Node struct {
 	base      *engine
 	feeds     *feeds
 	projected *projection
-	ready     chan struct{}
-	syncs     chan struct{} // a Sync to be done in the background
-	syncing   atomic.Bool
-	stop      context.CancelCauseFunc
-	closing   sync.Once
-	closed    error
+	shown
+	ready   chan struct{}
+	syncs   chan struct{} // a Sync to be done in the background
+	syncing atomic.Bool
+	stop    context.CancelCauseFunc
+	closing sync.Once
+	closed  error
 }
 
 // Open takes everything that the node needs: the addresses to listen on, the data directory, the log and
@@ -74,7 +75,9 @@ func Open(cfg *Config, log *slog.Logger) (*Node, error) {
 }
 
 func (n *Node) openListeners() (err error) {
-	n.listeners, err = Listen(n.cfg)
+	if n.listeners, err = Listen(n.cfg); err == nil {
+		n.pages, err = listenMetrics(n.cfg)
+	}
 	return err
 }
 
@@ -180,6 +183,7 @@ func (n *Node) openFront() {
 	}
 	n.commands = commands.NewServer(c)
 	n.front = resp.New(n.frontConfig())
+	n.openAdmin()
 }
 
 // touched passes on which keys change to those clients that track them.
@@ -229,6 +233,10 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.watchDisk(ctx) })
 	g.Go(func() error { return n.backgroundSyncs(ctx) })
 	g.Go(func() error { return n.feeds.run(ctx) })
+	g.Go(func() error { return n.measure(ctx) })
+	if n.admin != nil {
+		g.Go(func() error { n.show(serving); return nil })
+	}
 	if n.projected != nil {
 		g.Go(func() error { return n.projected.run(ctx) })
 	}
@@ -280,9 +288,8 @@ func (n *Node) giveUp(ctx, serving context.Context) error {
 func (n *Node) Close() error {
 	n.closing.Do(func() {
 		var errs []error
-		for _, l := range n.listeners {
-			_ = l.Close() // the front has closed it already if it ran
-		}
+		closeAll(n.listeners) // the front has closed them already if it ran
+		closeAll(n.pages)
 		if n.holder != nil {
 			errs = append(errs, within(closeWithin, n.holder.close, func() {
 				n.log.Warn("the state is not flushed yet and is left as it is: the next start reads the rest from the log", "after", closeWithin)

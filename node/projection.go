@@ -165,7 +165,7 @@ func (p *projection) keepStream(ctx context.Context) {
 		case <-again:
 		}
 		again = time.After(streamAgain)
-		if !p.leads(0) {
+		if !p.node.leads(0) {
 			continue
 		}
 		c := &p.node.settings.Config().Changes
@@ -185,8 +185,8 @@ func (p *projection) keepStream(ctx context.Context) {
 }
 
 // leads tells whether this node leads a partition.
-func (p *projection) leads(partition int) bool {
-	source, err := p.node.holder.source(partition)
+func (n *Node) leads(partition int) bool {
+	source, err := n.holder.source(partition)
 	if err != nil {
 		return false
 	}
@@ -198,7 +198,7 @@ func (p *projection) follow(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.node.holder.partitions() {
-		r, leads := p.running[i], p.leads(i)
+		r, leads := p.running[i], p.node.leads(i)
 		switch {
 		case leads && r == nil:
 			p.running[i] = p.begin(ctx, i)

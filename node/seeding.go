@@ -98,6 +98,7 @@ type filling struct {
 	progress shipper.Progress
 	began    time.Time
 	from     atomic.Pointer[coordinator.Node]
+	resting  atomic.Bool      // the newest attempt has failed, and the next one has not begun
 	as       coordinator.Role // what the source was when it was chosen; belongs to fill
 }
 
@@ -190,7 +191,9 @@ func (c *copyOf) fill(ctx context.Context, s *shipper.Seeding, way shipper.Way) 
 		if c.fail(err) && ctx.Err() == nil {
 			c.members.node.log.Warn("a partition's copy is not filled yet", "partition", c.number, "from", source.Name, "error", err)
 		}
+		f.resting.Store(true)
 		wait(ctx, pauseAfter(err))
+		f.resting.Store(false)
 	}
 	return context.Cause(ctx)
 }

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"shiplog/node/admin"
 	"shiplog/node/commands"
 	"shiplog/node/reply"
 	"shiplog/partitions"
@@ -34,6 +35,10 @@ type holder interface {
 	elsewhere(partition int) reply.Reply
 	partitions() int
 	slots(partition int) slot.Range
+	// figures are what is measured of the copies that are here, by number, and of the cluster, nil without one; standing is what decides
+	// whether the node is ready.
+	figures() ([]copyFigures, *admin.Cluster)
+	standing() admin.Standing
 	// abandonLog makes the outcome of every append known as unknown.
 	abandonLog()
 	// close closes states and logs after the end of run.

@@ -31,7 +31,7 @@ nodes at once. Prints "cluster ready" when every node serves. The same DIR again
   --base-port PORT   the first node's port (7000); the others follow, ports between nodes are 10000 higher
   --dir DIR          where the nodes keep their data and logs, and the cluster its secret (data/cluster)
 
-Every other directive is given to each node; of --nats-port each gets its own, as of --base-port. "shiplog help directives" lists them.
+Every other directive is given to each node; of --nats-port and --metrics-port each gets its own, as of --base-port. "shiplog help directives" lists them.
 
   shiplog local
   shiplog local --nodes 5 --base-port 7100 --dir /tmp/five

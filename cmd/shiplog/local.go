@@ -149,11 +149,12 @@ func memberArgs(o localOptions, port int, auth string) []string {
 	return append(args, ownPorts(o.directives, port-o.basePort)...)
 }
 
-// ownPorts gives the node with this index a port of its own where NATS clients read changes: the one that is said, and those that follow.
+// ownPorts gives the node with this index ports of its own where NATS clients read changes, and where metrics are: the ones that are said, and those
+// that follow.
 func ownPorts(directives []string, index int) []string {
 	own := slices.Clone(directives)
 	for i := 0; i+1 < len(own); i++ {
-		if port, err := strconv.Atoi(own[i+1]); err == nil && port > 0 && strings.EqualFold(own[i], "--nats-port") {
+		if port, err := strconv.Atoi(own[i+1]); err == nil && port > 0 && slices.Contains([]string{"--nats-port", "--metrics-port"}, strings.ToLower(own[i])) {
 			own[i+1] = strconv.Itoa(port + index)
 		}
 	}
@@ -202,6 +203,14 @@ func portsFree(members []*member) error {
 			l, err := net.Listen("tcp", net.JoinHostPort(m.config.Net.Bind[0].IP().String(), strconv.Itoa(port)))
 			if err != nil {
 				return fmt.Errorf("port %d, of the node on port %d, cannot be used: %w; stop what uses it or choose another --base-port", port, m.port, err)
+			}
+			_ = l.Close()
+		}
+		if addr := m.config.MetricsAddr(); addr != "" {
+			l, err := net.Listen("tcp", addr)
+			if err != nil {
+				return fmt.Errorf("port %d, for the metrics of the node on port %d, cannot be used: %w; stop what uses it or choose another --metrics-port",
+					m.config.Metrics.Port, m.port, err)
 			}
 			_ = l.Close()
 		}

@@ -102,6 +102,9 @@ func (l *localCluster) start(m *member) error {
 		l.ends <- c
 	}()
 	fmt.Fprintf(l.out, "node %s  cluster port %d  pid %d  directory %s\n", m.addr(), m.config.BusPort(), c.cmd.Process.Pid, m.dir)
+	if addr := m.config.MetricsAddr(); addr != "" {
+		fmt.Fprintf(l.out, "metrics http://%s/metrics  ready http://%s/readyz\n", addr, addr)
+	}
 	return nil
 }
 

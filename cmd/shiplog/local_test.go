@@ -133,6 +133,22 @@ func TestPlanLocal(t *testing.T) {
 	}
 }
 
+// TestOwnPorts gives each node ports of its own.
+func TestOwnPorts(t *testing.T) {
+	given := []string{"--nats-port", "4222", "--Metrics-Port", "9121", "--maxclients", "7", "--metrics-port"}
+	for index, want := range map[int]string{
+		0: "--nats-port 4222 --Metrics-Port 9121 --maxclients 7 --metrics-port",
+		2: "--nats-port 4224 --Metrics-Port 9123 --maxclients 7 --metrics-port",
+	} {
+		if got := strings.Join(ownPorts(given, index), " "); got != want {
+			t.Errorf("node %d: got %s, want %s", index, got, want)
+		}
+	}
+	if got := ownPorts([]string{"--metrics-port", "0"}, 1); got[1] != "0" {
+		t.Errorf("0 means none, but node 1 has port %s", got[1])
+	}
+}
+
 // checkPlan looks at three members and returns the secret that they share.
 func checkPlan(t *testing.T, members []*member, base int, dir string) string {
 	t.Helper()
