@@ -193,7 +193,7 @@ func (c *LocalCluster) seeds(t *testing.T, m *LocalMember, partitions int, take 
 // TestClusterSeedsKilled kills the node that is being filled, and then the one that it is filled from, in the middle: filling goes on
 // where it was.
 func TestClusterSeedsKilled(t *testing.T) {
-	c := startLocal(t, trimsAtOnce("--partitions", "1", "--seed-rate", "4mb")...)
+	c := startLocal(t, trimsAtOnce(append(metricsDirectives(t), "--partitions", "1", "--seed-rate", "4mb")...)...)
 	fill(t, c, "first", 30000)
 	all, err := c.partitions(c.Members[0])
 	if err != nil {
@@ -230,11 +230,11 @@ func TestClusterSeedsKilled(t *testing.T) {
 			return nil
 		})
 	}
+	ready := watchReady(metricsAddr(t, target))
 	start(target)
 	arrived(4 << 20)
-	if now, err := c.partitions(source); err != nil || !strings.Contains(fmt.Sprint(now), "records behind") {
-		t.Errorf("nobody says how far it is: %v, %v", now, err)
-	}
+	wasUnready(t, ready)
+	c.seedingIsSeen(t, target)
 	if err := c.KillMember(target); err != nil {
 		t.Fatal(err)
 	}
