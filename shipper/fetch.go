@@ -32,6 +32,15 @@ const inFlight = 8
 // ErrDamaged says that what has come is not what the manifest says.
 var ErrDamaged = errors.New("a file of a snapshot is not what it should be")
 
+// DamagedFile says which file it is, when its sum is another one.
+type DamagedFile struct{ File File }
+
+// Error implements error.
+func (d *DamagedFile) Error() string { return ErrDamaged.Error() + ": " + d.File.Name }
+
+// Unwrap has it be ErrDamaged.
+func (d *DamagedFile) Unwrap() error { return ErrDamaged }
+
 // Progress is how far a seeding is. It may be read while it goes on.
 type Progress struct {
 	Total   atomic.Int64  // bytes of the snapshot
@@ -314,7 +323,7 @@ func (w *arrival) finish(f *File) error {
 	}
 	w.close()
 	if finish(w.sum) != f.Sum {
-		return errors.Join(fmt.Errorf("%w: %s", ErrDamaged, f.Name), os.Remove(path))
+		return errors.Join(&DamagedFile{*f}, os.Remove(path))
 	}
 	return os.Rename(path, filepath.Join(w.dir, f.Name))
 }

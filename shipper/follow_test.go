@@ -41,13 +41,13 @@ func (a *applier) Apply(_ context.Context, seq wal.Seq, message []byte) error {
 
 // writer seals and appends records at a sequence of its choice.
 type writer struct {
-	t      *testing.T
+	t      testing.TB
 	log    wal.Log
 	header wal.Header
 	seq    wal.Seq
 }
 
-func newWriter(t *testing.T, log wal.Log, epoch wal.Epoch) *writer {
+func newWriter(t testing.TB, log wal.Log, epoch wal.Epoch) *writer {
 	return &writer{t: t, log: log, header: wal.Header{Incarnation: wal.Incarnation{1}, Epoch: epoch, Part: wal.PartFirst | wal.PartLast}}
 }
 

@@ -108,6 +108,27 @@ func (s *Seeding) fits(ctx context.Context, at wal.Position) error {
 	if standing != Within || at.Seq == 0 {
 		return fmt.Errorf("%w: at %d it is %v", ErrUnfit, at.Seq, standing)
 	}
+	return s.continued(ctx, at)
+}
+
+// continued holds the record behind a position whose own was trimmed to continuing it: else only following would find out, when the state is in place.
+func (s *Seeding) continued(ctx context.Context, at wal.Position) error {
+	bounds, err := s.Log.Bounds(ctx)
+	if err != nil || bounds.First <= at.Seq {
+		return err
+	}
+	for verdict := wal.Stale; verdict == wal.Stale && at.Seq < bounds.Last; {
+		r, err := record(ctx, s.Log, at.Seq+1)
+		if errors.Is(err, wal.ErrNotFound) || errors.Is(err, wal.ErrTrimmed) {
+			return nil // trimmed meanwhile: following will tell
+		}
+		if err != nil {
+			return err
+		}
+		if at, verdict, err = at.Next(at.Seq+1, &r); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnfit, err)
+		}
+	}
 	return nil
 }
 

@@ -52,7 +52,7 @@ func (s *state) CopyTo(dir string) (Copied, error) {
 }
 
 // add gives the state another table, and a position.
-func (s *state) add(t *testing.T, table string, size int, at wal.Position) {
+func (s *state) add(t testing.TB, table string, size int, at wal.Position) {
 	t.Helper()
 	content := make([]byte, size)
 	_, _ = rand.Read(content) // never fails
@@ -110,7 +110,7 @@ func (c *courier) Ask(ctx context.Context, asked []byte) ([]byte, error) {
 
 // rig is a log, a state that follows it, a shelf with snapshots of that, and a place for another copy.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	log     *waltest.Memory
 	writer  *writer
 	applier *applier
@@ -120,7 +120,7 @@ type rig struct {
 	dir     string // of the copy
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	root := t.TempDir()
 	r := &rig{t: t, log: waltest.NewMemory(), applier: &applier{}, source: &state{dir: filepath.Join(root, "source")}, dir: filepath.Join(root, "copies", "3")}
 	r.writer = newWriter(t, r.log, 1)
@@ -170,7 +170,7 @@ func (r *rig) equal() {
 	}
 }
 
-func contents(t *testing.T, dir string) string {
+func contents(t testing.TB, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
