@@ -12,8 +12,9 @@ import (
 // Retention says how much of the log is kept although the state no longer needs it: what is younger than
 // Age and within the newest Bytes, whichever is less.
 type Retention struct {
-	Age   time.Duration
-	Bytes uint64
+	Age    time.Duration
+	Bytes  uint64
+	Stored uint64 // bytes up to which the log is kept from where Membership.Stored says
 }
 
 // keeper makes the state durable from time to time and trims the log behind it (I10).
@@ -67,6 +68,7 @@ func (p *Partition) Checkpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	keep = p.keepStored(bounds, keep)
 	if keep > bounds.First {
 		if err := p.log.Trim(ctx, keep); err != nil {
 			return fmt.Errorf("trim the log below %d: %w", keep, err)
@@ -75,6 +77,24 @@ func (p *Partition) Checkpoint(ctx context.Context) error {
 	}
 	p.noteFlushed(max(keep, bounds.First), durable.Seq)
 	return nil
+}
+
+// keepStored keeps the log for the newest stored snapshot.
+func (p *Partition) keepStored(b wal.Bounds, keep wal.Seq) wal.Seq {
+	if m := p.cfg.Cluster; m != nil && m.Stored != nil {
+		return keepFromStored(b, keep, m.Stored(), p.cfg.Retention.Stored)
+	}
+	return keep
+}
+
+// keepFromStored decides the first sequence to keep when a snapshot at stored lies where copies can be filled from, 0 for none: its record stays, which
+// it is compared with, and all that come after. A log of more than limit bytes is not kept for it at all: without a part of what comes after it is of no
+// use. So what never gets a newer snapshot fills no disk.
+func keepFromStored(b wal.Bounds, keep, stored wal.Seq, limit uint64) wal.Seq {
+	if stored == 0 || stored >= keep || stored+1 < b.First || b.Bytes > limit {
+		return keep
+	}
+	return max(stored, b.First)
 }
 
 // noteFlushed takes note of how far the state is durable, and of where the log begins if that is known.

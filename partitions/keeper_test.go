@@ -50,3 +50,44 @@ func TestKeepFromComesToTheLimitFromAbove(t *testing.T) {
 		t.Errorf("%d bytes are kept, %d are asked for", b.Bytes, keep.Bytes)
 	}
 }
+
+func TestKeepFromStored(t *testing.T) {
+	log := wal.Bounds{First: 10, Last: 1000, Bytes: 5000}
+	for name, c := range map[string]struct {
+		log          wal.Bounds
+		keep, stored wal.Seq
+		limit        uint64
+		want         wal.Seq
+	}{
+		"nothing is stored":                     {log, 500, 0, 5000, 500},
+		"from the stored one":                   {log, 500, 300, 5000, 300},
+		"retention asks for more":               {log, 200, 300, 5000, 200},
+		"too large a log":                       {log, 500, 300, 4999, 500},
+		"nothing is wanted":                     {log, 500, 300, 0, 500},
+		"trimmed beyond it before":              {log, 500, 8, 5000, 500},
+		"what comes next is still there":        {log, 500, 9, 5000, 10},
+		"an empty log":                          {wal.Bounds{First: 1}, 1, 300, 5000, 1},
+		"the state is not so far, which is odd": {log, 10, 300, 5000, 10},
+	} {
+		if got := keepFromStored(c.log, c.keep, c.stored, c.limit); got != c.want {
+			t.Errorf("%s: from %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func FuzzKeepFromStored(f *testing.F) {
+	f.Add(uint64(10), uint64(1000), uint64(5000), uint64(500), uint64(300), uint64(6000))
+	f.Fuzz(func(t *testing.T, first, last, bytes, keep, stored, limit uint64) {
+		b := wal.Bounds{First: wal.Seq(first), Last: wal.Seq(last), Bytes: bytes}
+		if keep < first {
+			return // keepFrom does not say that
+		}
+		got := keepFromStored(b, wal.Seq(keep), wal.Seq(stored), limit)
+		if got > wal.Seq(keep) || got < b.First {
+			t.Errorf("from %d of %+v, which is more than %d", got, b, keep)
+		}
+		if bytes > limit && got != wal.Seq(keep) {
+			t.Errorf("a log of %d bytes is kept for the store, beyond %d", bytes, limit)
+		}
+	})
+}

@@ -75,6 +75,9 @@ type Membership struct {
 	// Keep returns the least sequence that every copy of the partition, also those that are not heard now, has durably in its
 	// state: the log is not trimmed beyond it. nil: this node's own is enough.
 	Keep func() wal.Seq
+	// Stored returns the sequence of the newest snapshot that lies where copies of the partition can be filled from, 0 when there is none. The log is kept from
+	// it, as far as Retention.Stored allows. It must not block. nil: there is never one.
+	Stored func() wal.Seq
 }
 
 // Naming says who shall be primary. A higher term is newer.
