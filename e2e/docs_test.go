@@ -35,7 +35,7 @@ func TestCommandDocs(t *testing.T) {
 // newCommands are those that redis-server 7.0.15 does not have: of newer versions, and our own.
 func newCommands() []string {
 	return append(newerData(), "waitaof", "client|maint_notifications", "client|no-touch", "client|setinfo", "cluster|myshardid", "cluster|slot-stats",
-		"cluster|create", "cluster|partitions", "cluster|drain", "cluster|rebalance", "cluster|replace", "cluster|migrateslots", "cluster|getslotmigrations", "cluster|cancelslotmigrations",
+		"cluster|create", "cluster|partitions", "cluster|drain", "cluster|rebalance", "cluster|replace", "cluster|snapshot", "cluster|snapshots", "cluster|migrateslots", "cluster|getslotmigrations", "cluster|cancelslotmigrations",
 		"changes", "changes|group", "changes|help", "changes|info", "changes|positions", "changes|read", "changes|snapshot",
 		"changes|subscribe", "changes|unsubscribe")
 }

@@ -78,5 +78,9 @@ func seedOf(c *cluster.TopologyCopy) *commands.Seed {
 		return nil
 	}
 	s := &c.Seed
-	return &commands.Seed{From: string(s.From), Have: int64(s.Have), Total: int64(s.Total), Behind: int64(s.Behind), Left: s.Left}
+	from := string(s.From)
+	if s.From == storeID {
+		from = "the snapshot store"
+	}
+	return &commands.Seed{From: from, Have: int64(s.Have), Total: int64(s.Total), Behind: int64(s.Behind), Left: s.Left}
 }

@@ -28,6 +28,7 @@ type Config struct {
 	Cluster Cluster
 	Changes Changes
 	Metrics Metrics
+	Store   Store
 	Types   keyspace.Limits
 }
 
@@ -131,6 +132,14 @@ type State struct {
 	RowCacheBytes   int64
 	BlockCacheBytes int64
 	MemtableBytes   int64
+}
+
+// Store says where snapshots are kept beyond the life of nodes, and which.
+type Store struct {
+	Dir      string        // absolute; empty: there is none
+	Every    time.Duration // a partition that has changed is put there so often; 0: when asked to
+	Keep     int64         // snapshots of a partition
+	LogBytes int64         // up to which the logs are kept for the newest ones
 }
 
 // Verbosity is a level of logging by Redis's name.

@@ -146,7 +146,7 @@ func (c *copyOf) membership() *partitions.Membership {
 		rules = lease.Rules(agreed)
 	}
 	return &partitions.Membership{
-		Rules: rules, Clock: c.members.clock, MaxLag: c.members.maxLag, Keep: c.keep,
+		Rules: rules, Clock: c.members.clock, MaxLag: c.members.maxLag, Keep: c.keep, Stored: c.stored,
 	}
 }
 
@@ -223,6 +223,19 @@ func (c *copyOf) keep() wal.Seq {
 	return keepFor(c.members.agent.View(), holders, c.number, c.members.node.cfg.Cluster.Times.GoneAfter)
 }
 
+// stored is where the newest snapshot of this life of the log is that the store holds, 0 when there is none.
+func (c *copyOf) stored() wal.Seq {
+	p := c.partition.Load()
+	if p == nil {
+		return 0
+	}
+	newest := c.members.node.storing.newest(c.number, p.Reached().Incarnation)
+	if newest == nil {
+		return 0
+	}
+	return newest.Position.Seq
+}
+
 func (c *copyOf) abandonLog() {
 	c.mu.Lock()
 	log := c.log
@@ -268,6 +281,7 @@ func (c *copyOf) state() (coordinator.PartitionReport, *partitions.Brief) {
 	b := p.Brief()
 	r.Role, r.Term, r.Epoch = roleOf(b.Standing.Role), b.Naming.Term, uint64(b.Standing.Epoch)
 	r.Applied, r.Durable, r.Tail, r.Stuck = uint64(b.Applied), uint64(b.Durable), uint64(b.Tail), b.Stuck
+	r.Durable = c.members.node.storing.hold(c.number, r.Durable)
 	r.First = uint64(b.First)
 	r.Keys = b.Keys
 	r.StreamLeader = c.leadsLog.Load()

@@ -29,6 +29,8 @@ const (
 	stateName  = "state"
 	mapName    = "cluster.json"
 	copiesName = "snapshot"
+	putName    = "snapshot.put"
+	storeName  = "snapshot.store"
 	modeName   = "mode"
 	readerName = "changes.nats"
 	resetName  = "reset"
@@ -53,6 +55,8 @@ const (
 //	log/                JetStream's files: the log
 //	state/PARTITION/    Pebble's files: the state; beside it PARTITION.seed while it is being filled from another node's
 //	snapshot/           copies of states that other nodes are filled from; of no use to the next process
+//	snapshot.put/       copies of states that are put into the snapshot store; the same
+//	snapshot.store      the identity of the snapshot store that the node has seen
 //	changes.nats        the URL with which NATS clients read changes, when the node has made their password
 //	cluster.json        the newest cluster map that the node has seen, if it is in a cluster
 //	reset               the next process starts over as a new node: CLUSTER RESET was answered and not done yet
@@ -133,6 +137,23 @@ func (d *DataDir) StateDir(partition int) string {
 
 // SnapshotDir is where the copies of states are that other nodes are filled from. It need not be there yet.
 func (d *DataDir) SnapshotDir() string { return filepath.Join(d.Path, copiesName) }
+
+// PutDir is where the copies of states are that are put into the snapshot store. It need not be there yet.
+func (d *DataDir) PutDir() string { return filepath.Join(d.Path, putName) }
+
+// knownStore is the identity of the snapshot store that the node has seen, empty when it has seen none.
+func (d *DataDir) knownStore() string {
+	content, err := os.ReadFile(filepath.Join(d.Path, storeName))
+	if err != nil {
+		return "" // it has seen none, or an operator has removed the file so that it takes a new one
+	}
+	return strings.TrimSpace(string(content))
+}
+
+// keepStore notes which snapshot store the node has seen.
+func (d *DataDir) keepStore(id string) error {
+	return writeDurably(filepath.Join(d.Path, storeName), id)
+}
 
 // readMap returns the cluster map that writeMap has kept, nil if there is none.
 func (d *DataDir) readMap() (*coordinator.Map, error) {

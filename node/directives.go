@@ -100,6 +100,15 @@ var directives = []Directive{
 	{Name: "maxmemory-policy", Default: "noeviction", Doc: "always noeviction",
 		codec: only("noeviction", "keys are never evicted: only noeviction is possible")},
 
+	{Name: "snapshot-store", Default: `""`, Change: Protected, Doc: "directory where snapshots are put and nodes are filled from, one that all nodes see; it must be there, and empty at first; empty: there is none",
+		codec: path(func(c *Config) *string { return &c.Store.Dir })},
+	{Name: "snapshot-store-interval", Default: "3600", Change: Fixed, Doc: "seconds after which a partition that has changed is put into snapshot-store again; 0: only by shiplog cluster snapshot",
+		codec: interval(time.Second, math.MaxInt32, func(c *Config) *time.Duration { return &c.Store.Every })},
+	{Name: "snapshot-store-keep", Default: "2", Change: Fixed, Doc: "newest snapshots of each partition that are kept in snapshot-store",
+		codec: integer(1, 1000, func(c *Config) *int64 { return &c.Store.Keep })},
+	{Name: "snapshot-store-log-bytes", Default: "1gb", Change: Fixed, Doc: "how much log is kept, beyond what retention asks for, so that a node can go on from the newest snapshot in snapshot-store; a log that has more than its share is not kept for it",
+		codec: memory(0, func(c *Config) *int64 { return &c.Store.LogBytes })},
+
 	{Name: "dir", Default: "./data", Change: Protected, Doc: "data directory; it is made when it is not there",
 		codec: path(func(c *Config) *string { return &c.Server.Dir })},
 	{Name: "logfile", Default: `""`, Change: Fixed, Doc: "file for messages; empty: standard error",

@@ -49,6 +49,51 @@ func givers(v cluster.View, number int, self coordinator.NodeID) []coordinator.N
 	return nodes
 }
 
+// The snapshot store among the nodes that a copy can be filled from. No node draws its identity.
+const (
+	storeID   coordinator.NodeID = "0000000000000000000000000000000000000000"
+	storeRole coordinator.Role   = "store"
+)
+
+// storeNode is the snapshot store in the place of a node.
+func storeNode() coordinator.Node { return coordinator.Node{ID: storeID, Name: string(storeRole)} }
+
+// withStore adds the snapshot store to the givers of a partition, if it has a snapshot that the log goes on from: behind the replicas, whose snapshots are
+// newer, and before the primary, who has enough to do. As the primary it waits until replicas had time to be heard.
+func withStore(v cluster.View, givers []coordinator.Node, number int, stored bool) []coordinator.Node {
+	at := slices.IndexFunc(givers, func(n coordinator.Node) bool { return roleAt(v, number, n.ID) != coordinator.RoleReplica })
+	if at < 0 {
+		at = len(givers)
+	}
+	if !stored || at == 0 && v.Now-v.Began < v.SilentAfter {
+		return givers
+	}
+	return slices.Insert(slices.Clone(givers), at, storeNode())
+}
+
+// putter is the node that puts a partition's snapshots into the store: a replica that is up to date, the one that has put the last if it is one, since most
+// of its files are there, and else one of them by the partition's number, which spreads the work; the primary only where there is no
+// replica. Empty while nobody can. Nodes that have heard different things may name two: each puts a snapshot then, which does no harm.
+func putter(v cluster.View, number int, last coordinator.NodeID) coordinator.NodeID {
+	var replicas []coordinator.NodeID
+	var primary coordinator.NodeID
+	for _, n := range givers(v, number, "") {
+		if roleAt(v, number, n.ID) == coordinator.RoleReplica {
+			replicas = append(replicas, n.ID)
+		} else {
+			primary = n.ID
+		}
+	}
+	switch {
+	case slices.Contains(replicas, last):
+		return last
+	case len(replicas) > 0:
+		slices.Sort(replicas)
+		return replicas[number%len(replicas)]
+	}
+	return primary
+}
+
 func btoi(b bool) int {
 	if b {
 		return 1

@@ -51,6 +51,7 @@ type Node struct {
 	feeds     *feeds
 	projected *projection
 	shown
+	storing *storing // nil: there is no snapshot store
 	ready   chan struct{}
 	syncs   chan struct{} // a Sync to be done in the background
 	syncing atomic.Bool
@@ -65,7 +66,7 @@ type Node struct {
 func Open(cfg *Config, log *slog.Logger) (*Node, error) {
 	n := &Node{cfg: cfg, settings: NewSettings(cfg), log: log, ready: make(chan struct{}), syncs: make(chan struct{}, 1)}
 	n.stop = func(error) {}
-	for _, step := range []func() error{n.openListeners, n.openDirectory, n.openNATS, n.openHolder} {
+	for _, step := range []func() error{n.openListeners, n.openDirectory, n.openNATS, n.openStore, n.openHolder} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
@@ -148,8 +149,10 @@ func (n *Node) partitionConfig(partition, of int) partitions.Config {
 		ApplyEvery:  applyEvery,
 		FlushEvery:  flushEvery(c.State.FlushEvery),
 		ExpireEvery: time.Second / time.Duration(max(1, c.Server.Hz)),
-		Retention:   partitions.Retention{Age: c.Log.Retention, Bytes: uint64(c.Log.RetentionBytes) / uint64(share)},
-		Event:       func(e partitions.Event) { n.event(partition, e) },
+		Retention: partitions.Retention{
+			Age: c.Log.Retention, Bytes: uint64(c.Log.RetentionBytes) / uint64(share), Stored: uint64(c.Store.LogBytes) / uint64(share),
+		},
+		Event: func(e partitions.Event) { n.event(partition, e) },
 	}
 }
 
@@ -180,6 +183,9 @@ func (n *Node) openFront() {
 	c := commands.Config{Engine: n.engine, Changes: n.feeds, Settings: n.settings, Version: Version}
 	if m, clustered := n.holder.(*members); clustered {
 		c.Cluster = m
+	}
+	if n.storing != nil {
+		c.Snapshots = n.storing
 	}
 	n.commands = commands.NewServer(c)
 	n.front = resp.New(n.frontConfig())
@@ -236,6 +242,9 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.measure(ctx) })
 	if n.admin != nil {
 		g.Go(func() error { n.show(serving); return nil })
+	}
+	if n.storing != nil {
+		n.storing.run(serving, g)
 	}
 	if n.projected != nil {
 		g.Go(func() error { return n.projected.run(ctx) })

@@ -70,7 +70,7 @@ func (d *DataDir) startOver() error {
 	} else if err != nil {
 		return err
 	}
-	for _, name := range []string{logName, stateName, copiesName, mapName, formerName, idsName} {
+	for _, name := range []string{logName, stateName, copiesName, putName, mapName, formerName, idsName} {
 		if err := os.RemoveAll(filepath.Join(d.Path, name)); err != nil {
 			return err
 		}

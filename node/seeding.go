@@ -39,6 +39,9 @@ type filler struct {
 
 func (m *members) openFiller() error {
 	pace := shipper.NewPace(m.node.cfg.Cluster.SeedRate)
+	if m.node.storing != nil {
+		pace = m.node.storing.pace // what is put there gives way to writes just as what is given to others
+	}
 	shelf, err := shipper.NewShelf(m.node.dir.SnapshotDir(), m.copier, pace)
 	m.filler = filler{shelf: shelf, pace: pace, slots: make(chan struct{}, fillsAtOnce), up: make(chan struct{})}
 	return err
@@ -99,7 +102,7 @@ type filling struct {
 	began    time.Time
 	from     atomic.Pointer[coordinator.Node]
 	resting  atomic.Bool      // the newest attempt has failed, and the next one has not begun
-	as       coordinator.Role // what the source was when it was chosen; belongs to fill
+	as       coordinator.Role // what the source was when it was chosen, or storeRole; belongs to fill
 }
 
 // openState opens the copy's state. One that cannot come to the end of its log by itself is replaced first.
@@ -174,7 +177,7 @@ func (c *copyOf) fill(ctx context.Context, s *shipper.Seeding, way shipper.Way) 
 	}
 	var last attempt
 	for ctx.Err() == nil {
-		source, ok := last.next(givers(c.members.agent.View(), c.number, c.members.self.ID), time.Now())
+		source, ok := last.next(c.sources(ctx, s.Log, way), time.Now())
 		err := errNoSource
 		if ok {
 			err = c.fillFrom(ctx, s, f, source)
@@ -188,6 +191,10 @@ func (c *copyOf) fill(ctx context.Context, s *shipper.Seeding, way shipper.Way) 
 			return err
 		}
 		last.failed(source, f.progress.Fetched.Load(), time.Now())
+		if source.ID == storeID {
+			last.leave()
+			c.members.node.storing.judge(ctx, c.number, err)
+		}
 		if c.fail(err) && ctx.Err() == nil {
 			c.members.node.log.Warn("a partition's copy is not filled yet", "partition", c.number, "from", source.Name, "error", err)
 		}
@@ -214,10 +221,21 @@ func (c *copyOf) fillFrom(ctx context.Context, s *shipper.Seeding, f *filling, s
 		return context.Cause(ctx)
 	}
 	f.from.Store(&source)
-	f.as = roleAt(c.members.agent.View(), c.number, source.ID)
-	s.From = c.members.filler.courier(source.Server)
+	if source.ID == storeID {
+		f.as = storeRole
+		s.From = c.members.node.storing.courier(s.Log)
+	} else {
+		f.as = roleAt(c.members.agent.View(), c.number, source.ID)
+		s.From = c.members.filler.courier(source.Server)
+	}
 	_, err := s.Run(ctx)
 	return err
+}
+
+// sources are what the copy can be filled from, the best first.
+func (c *copyOf) sources(ctx context.Context, log wal.Log, way shipper.Way) []coordinator.Node {
+	stored := way == shipper.Snapshot && c.members.node.storing.fits(ctx, c.number, log)
+	return withStore(c.members.agent.View(), givers(c.members.agent.View(), c.number, c.members.self.ID), c.number, stored)
 }
 
 // filled says what it took.
@@ -254,6 +272,9 @@ func (a *attempt) failed(source coordinator.Node, fetched int64, now time.Time) 
 	}
 	a.tries[source.ID]++
 }
+
+// leave has what was given not count: the next source is whoever has failed less often.
+func (a *attempt) leave() { a.gave = time.Time{} }
 
 // next chooses the source of the next attempt among those that there are, the best first. One that has given something is waited for
 // some time, since nobody else has the same files; otherwise whoever has failed less often comes first.

@@ -12,6 +12,7 @@ import (
 	"shiplog/partitions"
 	"shiplog/partitions/slot"
 	"shiplog/shipper"
+	"shiplog/wal"
 	"shiplog/wal/jetstream"
 )
 
@@ -39,6 +40,10 @@ type holder interface {
 	// whether the node is ready.
 	figures() ([]copyFigures, *admin.Cluster)
 	standing() admin.Standing
+	// copier returns the copy of a partition that is here, to be copied. puts tells whether it is for this node to put it into the
+	// snapshot store, where last has put it before.
+	copier(partition int) (shipper.Copier, error)
+	puts(partition int, last wal.NodeID) bool
 	// abandonLog makes the outcome of every append known as unknown.
 	abandonLog()
 	// close closes states and logs after the end of run.
@@ -79,6 +84,10 @@ func (s *solo) engine(base *engine) commands.Engine {
 	base.all = []commands.Partition{lone{s.partition}}
 	return base
 }
+
+func (s *solo) copier(int) (shipper.Copier, error) { return s.partition, nil }
+
+func (s *solo) puts(int, wal.NodeID) bool { return true }
 
 func (s *solo) abandonLog() { _ = s.wal.Close() }
 

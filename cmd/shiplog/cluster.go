@@ -47,6 +47,7 @@ func clusterTasks() map[string]clusterTask {
 	return map[string]clusterTask{
 		"create": (*operator).create, "failover": (*operator).failover,
 		"drain": (*operator).drain, "remove": (*operator).remove, "replace": (*operator).replace, "rebalance": (*operator).rebalance,
+		"snapshot": (*operator).snapshot, "snapshots": (*operator).snapshots,
 		"info": (*operator).info, "nodes": (*operator).nodes, "partitions": (*operator).partitions, "check": (*operator).check,
 	}
 }
@@ -103,6 +104,8 @@ func parseCluster(task string, args []string) (c clusterOptions, err error) {
 	case "drain", "rebalance":
 		flags.BoolVar(&c.cancel, "cancel", false, "")
 	case "remove", "replace":
+	case "snapshot":
+		flags.IntVar(&c.partition, "partition", -1, "")
 	default:
 		flags.BoolVar(&c.json, "json", false, "")
 	}

@@ -32,6 +32,8 @@ type fakeTown struct {
 	password   string
 	told       []string // commands that change something, with the node that got them
 	onTold     func(node int, command string)
+	lone       bool              // there is no cluster
+	answers    map[string]string // of a node to a command, by "NODE: COMMAND"
 }
 
 // newTown starts n nodes.
@@ -93,6 +95,9 @@ func readWords(r *bufio.Reader) ([]string, error) {
 func (town *fakeTown) answer(node int, command string) string {
 	town.mu.Lock()
 	defer town.mu.Unlock()
+	if town.lone && !strings.HasPrefix(command, "CLUSTER SNAPSHOT") {
+		return "-ERR This instance has cluster support disabled\r\n"
+	}
 	switch command {
 	case "CLUSTER INFO":
 		state := "fail"
@@ -109,6 +114,9 @@ func (town *fakeTown) answer(node int, command string) string {
 	}
 	town.told = append(town.told, fmt.Sprintf("%d: %s", node, command))
 	town.onTold(node, command)
+	if answer, has := town.answers[fmt.Sprintf("%d: %s", node, command)]; has {
+		return answer
+	}
 	return "+OK\r\n"
 }
 
@@ -430,8 +438,8 @@ func TestClusterCreateSaysWhatItWaitsFor(t *testing.T) {
 
 func TestParseCluster(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"cluster", "cluster: expected one of check, create, drain, failover, info, nodes, partitions, rebalance, remove, replace"},
-		{"cluster x", `cluster: there is no "x", only check, create, drain, failover, info, nodes, partitions, rebalance, remove, replace`},
+		{"cluster", "cluster: expected one of check, create, drain, failover, info, nodes, partitions, rebalance, remove, replace, snapshot, snapshots"},
+		{"cluster x", `cluster: there is no "x", only check, create, drain, failover, info, nodes, partitions, rebalance, remove, replace, snapshot, snapshots`},
 		{"cluster create", "cluster create: expected HOST:PORT of every node"},
 		{"cluster create a:1 a:1", "cluster create: a:1 is there twice"},
 		{"cluster create a:1 b", `cluster create: "b" is not HOST:PORT`},

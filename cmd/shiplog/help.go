@@ -13,7 +13,7 @@ const usage = `shiplog is a Redis-compatible server in which every write is an e
   shiplog local                                   run a cluster of three nodes on this machine
   shiplog serve [FILE] [--directive value ...]    run a node
   shiplog cluster create HOST:PORT ...            make a cluster of nodes that run
-  shiplog cluster info | nodes | partitions | check | failover
+  shiplog cluster info | nodes | partitions | check | failover | snapshot
   shiplog changes [HOST:PORT] --follow            print every write as it happens
   shiplog log dump --dir DIR                      print the log of a node that is not running
   shiplog version
@@ -48,6 +48,8 @@ shiplog cluster drain NODE [--cancel] [HOST:PORT]
 shiplog cluster remove NODE [HOST:PORT]
 shiplog cluster replace NODE [HOST:PORT]
 shiplog cluster rebalance [--cancel] [HOST:PORT]
+shiplog cluster snapshot [--partition N] [HOST:PORT]
+shiplog cluster snapshots [HOST:PORT] [--json]
 
 create makes a cluster of nodes that were started with cluster-enabled yes and without expect. The others ask the node at
 HOST:PORT (127.0.0.1:7000). All take --password P or --password-file FILE when the nodes have a password.
@@ -66,6 +68,9 @@ HOST:PORT (127.0.0.1:7000). All take --password P or --password-file FILE when t
                 happens by itself when NODE is silent for node-gone-after-seconds
   rebalance     moves copies until nodes differ by at most one, and waits for it; with auto-rebalance yes that happens by
                 itself when a node joins
+  snapshot      puts every partition, or N, into the snapshot store that the nodes have (snapshot-store), and waits for it;
+                of a lone node, too
+  snapshots     what that store holds: how far each snapshot is, and how many of its bytes no older one has
 
 Exit code: 0 when it is done or nothing is wrong, 1 otherwise, 2 when the command line is wrong.
 `

@@ -17,7 +17,7 @@ func clusterRows() []Row {
 		{Name: "cluster", Since: "3.0.0", Arity: -2,
 			Summary:     "A container for cluster commands",
 			Complexity:  "Depends on subcommand.",
-			Subcommands: slices.Concat(clusterPictureRows(), clusterSlotRows(), clusterChangeRows(), clusterMemberRows(), clusterMoveRows(), clusterIdleRows(), refusedRows())},
+			Subcommands: slices.Concat(clusterPictureRows(), clusterSlotRows(), clusterChangeRows(), clusterMemberRows(), clusterMoveRows(), clusterIdleRows(), clusterSnapshotRows(), refusedRows())},
 		{Name: "readonly", Since: "3.0.0", Arity: 1, Flags: FlagFast | FlagLoading | FlagStale,
 			Summary:    "Enables read queries for a connection to a cluster replica node",
 			Complexity: "O(1)",

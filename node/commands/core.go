@@ -15,11 +15,13 @@ const RedisVersion = "7.0.15"
 
 // Config is what a Server is made of. Version is the product's own. Cluster is nil on a lone node.
 type Config struct {
-	Engine   Engine
-	Cluster  Cluster
-	Changes  ChangeFeeds // nil: there are none
-	Settings Settings
-	Version  string
+	Engine  Engine
+	Cluster Cluster
+	Changes ChangeFeeds // nil: there are none
+	// Snapshots is the snapshot store; nil: there is none.
+	Snapshots Snapshots
+	Settings  Settings
+	Version   string
 }
 
 // Server is what all sessions share: the command table, the clients, statistics, the slow log, the latency
@@ -30,6 +32,7 @@ type Server struct {
 	engine   Engine
 	cluster  Cluster     // nil on a lone node
 	changes  ChangeFeeds // nil: there are none
+	store    Snapshots   // nil: there is none
 	settings Settings
 	version  string
 	runID    string
@@ -53,6 +56,7 @@ func NewServer(c Config) *Server {
 		engine:   c.Engine,
 		cluster:  c.Cluster,
 		changes:  c.Changes,
+		store:    c.Snapshots,
 		settings: c.Settings,
 		version:  c.Version,
 		runID:    newRunID(),

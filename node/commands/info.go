@@ -202,6 +202,7 @@ func (i *infoText) shiplog() {
 	i.field("writes_refused", i.facts.Node.WritesRefused != "")
 	i.field("writes_refused_reason", i.facts.Node.WritesRefused)
 	i.seeding()
+	i.store()
 	i.partitions()
 }
 

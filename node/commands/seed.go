@@ -7,7 +7,7 @@ import (
 
 // Seed is how far the filling of a copy from another node's snapshot is.
 type Seed struct {
-	From        string        // the other node's id; empty: none is found yet
+	From        string        // the other node's id, or what it is that is no node; empty: none is found yet
 	Have, Total int64         // bytes; Total is 0 until it is known
 	Behind      int64         // records that come behind the snapshot, or behind what is applied since
 	Left        time.Duration // until all of the snapshot is here, about; 0: not known

@@ -69,6 +69,8 @@ func ours() map[string]string {
 	return map[string]string{
 		"cluster|drain":      "our own way to empty a node before it is removed",
 		"cluster|rebalance":  "our own way to spread copies when nodes have come or gone",
+		"cluster|snapshot":   "our own way to put snapshots into the store that the nodes have",
+		"cluster|snapshots":  "shows what that store holds",
 		"cluster|replace":    "our own way to have a dead node's copies rebuilt at once",
 		"cluster|create":     "makes a cluster, in the place of ADDSLOTS and REPLICATE on every node",
 		"cluster|partitions": "shows the unit of failover, which Redis does not have",
