@@ -10,25 +10,30 @@ import (
 	"time"
 )
 
-// nodes are those that a feed reads from. It finds out who they are from any that answers, and for each partition goes where it is sent, or to
-// the next one when there is no answer. Its methods are safe from any goroutine; a partition is asked for by one at a time.
+// nodes are those that a feed reads from. It asks them who they are, again and again since all of them may be replaced while a feed runs, and for each
+// partition goes where it is sent, or to the next one when there is no answer. Its methods are safe from any goroutine; a partition is asked for by one
+// at a time.
 type nodes struct {
 	access access
+	named  string           // the one that was given
+	now    func() time.Time // the clock
 
-	mu    sync.Mutex
-	addrs []string // that are known, the first one is the one that was named
-	conns map[int]*asker
-	next  map[int]int // which of addrs a partition is asked for at
+	mu      sync.Mutex
+	addrs   []string // of the cluster as a node has told it, those that are well first
+	learned time.Time
+	conns   map[int]*asker
+	at      map[int]string // where a partition is asked for, when that is not the first of addrs
 }
 
-// How long it waits before it asks again, and how much a node may answer.
+// How long it waits before it asks again, and how much a node may answer; how often it asks who the others are.
 const (
 	askAgain     = 100 * time.Millisecond
 	mostToAnswer = 1 << 30
+	learnEvery   = 5 * time.Second
 )
 
 func newNodes(addr string, a access) *nodes {
-	return &nodes{access: a, addrs: []string{addr}, conns: make(map[int]*asker), next: make(map[int]int)}
+	return &nodes{access: a, named: addr, now: time.Now, addrs: []string{addr}, conns: make(map[int]*asker), at: make(map[int]string)}
 }
 
 func (n *nodes) close() {
@@ -114,16 +119,27 @@ func (n *nodes) once(ctx context.Context, partition int, words []string) (answer
 	stop := context.AfterFunc(ctx, c.close) // so that a signal need not wait for an answer
 	defer stop()
 	a, err := c.ask(words...)
-	if err != nil && !errors.Is(err, errReply) {
+	switch {
+	case err == nil && n.dueToLearn():
+		n.learn(c)
+	case err != nil && !errors.Is(err, errReply):
 		n.drop(partition)
 	}
 	return a, err
 }
 
+// where is the node that a partition is asked for at.
+func (n *nodes) where(partition int) string {
+	if addr, sent := n.at[partition]; sent {
+		return addr
+	}
+	return n.addrs[0]
+}
+
 // conn returns the connection for a partition.
 func (n *nodes) conn(partition int) (*asker, error) {
 	n.mu.Lock()
-	c, addr := n.conns[partition], n.addrs[n.next[partition]%len(n.addrs)]
+	c, addr := n.conns[partition], n.where(partition)
 	n.mu.Unlock()
 	if c != nil {
 		return c, nil
@@ -140,6 +156,17 @@ func (n *nodes) conn(partition int) (*asker, error) {
 	return c, nil
 }
 
+// dueToLearn tells, to one of those who ask, that it is time to ask who the nodes are.
+func (n *nodes) dueToLearn() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.now().Sub(n.learned) < learnEvery {
+		return false
+	}
+	n.learned = n.now()
+	return true
+}
+
 // learn asks a node who the others are. A lone node has none.
 func (n *nodes) learn(c *asker) {
 	a, err := c.ask("CLUSTER", "NODES")
@@ -148,11 +175,32 @@ func (n *nodes) learn(c *asker) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, node := range readNodes(a.text) {
-		if !slices.Contains(n.addrs, node.Address) && node.Address != "" {
-			n.addrs = append(n.addrs, node.Address)
+	n.learned = n.now()
+	n.addrs = merge(n.addrs, n.named, readNodes(a.text))
+}
+
+// merge returns which nodes to ask, of those that are known and those that one has told: the latter alone, and the one that was named, for what has left the
+// cluster may be another's now. But a node that tells of nobody else may itself have left it.
+func merge(known []string, named string, told []nodeView) (addrs []string) {
+	add := func(addr string) {
+		if addr != "" && !slices.Contains(addrs, addr) {
+			addrs = append(addrs, addr)
 		}
 	}
+	for _, well := range []bool{true, false} {
+		for i := range told {
+			if (told[i].State == "ok") == well {
+				add(told[i].Address)
+			}
+		}
+	}
+	if len(addrs) < 2 {
+		for _, addr := range known {
+			add(addr)
+		}
+	}
+	add(named)
+	return addrs
 }
 
 func (n *nodes) drop(partition int) {
@@ -170,13 +218,7 @@ func (n *nodes) turn(partition int, moved string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if moved == "" {
-		n.next[partition]++
-		return
+		moved = n.addrs[(slices.Index(n.addrs, n.where(partition))+1)%len(n.addrs)]
 	}
-	at := slices.Index(n.addrs, moved)
-	if at < 0 {
-		at = len(n.addrs)
-		n.addrs = append(n.addrs, moved)
-	}
-	n.next[partition] = at
+	n.at[partition] = moved
 }

@@ -179,8 +179,8 @@ func TestVerdicts(t *testing.T) {
 func TestTurn(t *testing.T) {
 	n := newNodes("a:1", access{})
 	n.addrs = append(n.addrs, "b:1", "c:1")
-	at := func(partition int) string { return n.addrs[n.next[partition]%len(n.addrs)] }
-	for _, step := range []struct{ moved, want string }{{"", "b:1"}, {"c:1", "c:1"}, {"", "a:1"}, {"d:1", "d:1"}, {"", "a:1"}} {
+	at := n.where
+	for _, step := range []struct{ moved, want string }{{"", "b:1"}, {"c:1", "c:1"}, {"", "a:1"}, {"d:1", "d:1"}, {"", "a:1"}, {"", "b:1"}} {
 		n.turn(5, step.moved)
 		if got := at(5); got != step.want {
 			t.Fatalf("sent to %q it asks at %s, want %s", step.moved, got, step.want)
@@ -272,4 +272,82 @@ func TestAskFollowsThePartition(t *testing.T) {
 	if _, err := n.ask(ctx, 4, 0, []string{"CHANGES", "SIDEWAYS"}, true); err == nil || !strings.Contains(err.Error(), "unknown command") {
 		t.Errorf("what is refused for good: got %v", err)
 	}
+}
+
+// Who is asked is who the cluster is now: a node that has left it may be another's. One that tells of nobody else takes nobody away.
+func TestMerge(t *testing.T) {
+	told := func(words ...string) (nodes []nodeView) {
+		for _, word := range words {
+			addr, failed := strings.CutPrefix(word, "!")
+			state := "ok"
+			if failed {
+				state = "failed"
+			}
+			nodes = append(nodes, nodeView{Address: addr, State: state})
+		}
+		return nodes
+	}
+	for _, tt := range []struct {
+		known string
+		told  []nodeView
+		want  string
+	}{
+		{"a", told("a", "b", "c"), "a b c"},
+		{"a b c", told("!b", "c", "d"), "c d b a"},
+		{"b c a", told("d", "e", "f"), "d e f a"},
+		{"b c a", told("c"), "c b a"},
+		{"b c a", nil, "b c a"},
+		{"a", told("", "b"), "b a"},
+	} {
+		if got := strings.Join(merge(strings.Fields(tt.known), "a", tt.told), " "); got != tt.want {
+			t.Errorf("%s, told of %v: got %s, want %s", tt.known, tt.told, got, tt.want)
+		}
+	}
+}
+
+// All nodes that there were at the beginning are replaced, while the partition is read at one of them that stays to the last.
+func TestAskOutlivesTheNodesThatItKnew(t *testing.T) {
+	var line string // of CLUSTER NODES: all that there are
+	listed := func(addrs ...string) (line string) {
+		for i, addr := range addrs {
+			line += fmt.Sprintf("%040d %s@1 master - 0 0 1 connected\n", i, addr)
+		}
+		return fmt.Sprintf("$%d\r\n%s\r\n", len(line), line)
+	}
+	dies := false
+	newer := scripted(t, func(words string) string {
+		if words == "CLUSTER NODES" {
+			return line
+		}
+		return "*2\r\n$5\r\nnewer\r\n*0\r\n"
+	})
+	older := scripted(t, func(words string) string {
+		switch {
+		case dies:
+			return ""
+		case words == "CLUSTER NODES":
+			return line
+		}
+		return "*2\r\n$5\r\nolder\r\n*0\r\n"
+	})
+	gone := "127.0.0.1:1" // nobody listens there
+	line = listed(older, gone)
+	n := newNodes(older, access{})
+	defer n.close()
+	now := time.Unix(1_000_000, 0)
+	n.now = func() time.Time { return now }
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	asked := func(want string) {
+		t.Helper()
+		if a, err := n.ask(ctx, 0, 0, []string{"CHANGES", "READ", "0"}, true); err != nil || a.list[0].text != want {
+			t.Fatalf("got %+v, %v; want %s", a, err, want)
+		}
+	}
+	asked("older")
+	line = listed(older, newer)
+	now = now.Add(learnEvery)
+	asked("older")
+	dies = true
+	asked("newer")
 }
