@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync"
 	"sync/atomic"
 
 	"shiplog/node/commands"
@@ -84,41 +83,8 @@ type facts struct {
 	authed        atomic.Bool
 }
 
-// outbox holds the pushes that have not joined the output. The mutex guards buf.
-type outbox struct {
-	filled atomic.Bool
-	proto  atomic.Int32
-	mu     sync.Mutex
-	buf    []byte
-}
-
 // held is all the memory that the connection is known to hold, in bytes.
 func (f *facts) held() int64 { return f.query.Load() + f.output.Load() + f.session.Load() }
-
-// put encodes a push and returns how many bytes wait.
-func (b *outbox) put(r *reply.Reply) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.buf = AppendReply(b.buf, r, int(b.proto.Load()))
-	b.filled.Store(true)
-	return len(b.buf)
-}
-
-// drain appends the pushes to dst. When that is empty the buffers are exchanged instead.
-func (b *outbox) drain(dst []byte) []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(dst) == 0 {
-		dst, b.buf = b.buf, dst
-	} else {
-		dst, b.buf = append(dst, b.buf...), b.buf[:0]
-	}
-	if cap(b.buf) > keepOutput {
-		b.buf = nil
-	}
-	b.filled.Store(false)
-	return dst
-}
 
 func (c *core) begin(srv *Server, m member) {
 	c.srv, c.member, c.in, c.proto, c.born = srv, m, newParser(), 2, srv.now.Load()
@@ -239,7 +205,7 @@ func (c *core) account(lim *Limits) {
 
 // push queues a push. With ok false too much waits already, and the connection must end.
 func (c *core) push(r *reply.Reply) (ok bool) {
-	n := c.outbox.put(r)
+	n := c.outbox.put(r, &c.srv.pushes)
 	c.facts.pushed.Store(true)
 	hard := c.srv.cfg.Limits().PubSub.Hard
 	return hard <= 0 || int64(n) <= hard
@@ -248,7 +214,8 @@ func (c *core) push(r *reply.Reply) (ok bool) {
 // join puts the pushes behind the replies.
 func (c *core) join() {
 	if !c.inside && c.outbox.filled.Load() {
-		c.out.buf = c.outbox.drain(c.out.buf)
+		buf, lent := c.outbox.drain(c.out.buf)
+		c.out.buf, c.out.lent = buf, c.out.lent || lent
 	}
 }
 

@@ -25,7 +25,8 @@ type segment struct {
 type output struct {
 	encoder
 	segs []segment
-	sent int // bytes that the socket has taken
+	sent int  // bytes that the socket has taken
+	lent bool // buf is one of the server's pushBuffers, or was before it grew
 	vecs net.Buffers
 }
 

@@ -60,6 +60,7 @@ type Server struct {
 	memory   atomic.Int64 // buffers of all connections
 	pressed  chan struct{}
 	conns    sync.WaitGroup
+	pushes   pushBuffers
 	members
 }
 

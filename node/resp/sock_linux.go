@@ -200,8 +200,12 @@ func (s *sock) writeOnce() (int, syscall.Errno) {
 // reuse takes back the output buffer of a connection that has nothing to send.
 func (l *loop) reuse(s *sock) {
 	s.out.reset()
-	l.give(s.out.buf)
-	s.out.buf = nil
+	if s.out.lent {
+		s.srv.pushes.give(s.out.buf)
+	} else {
+		l.give(s.out.buf)
+	}
+	s.out.buf, s.out.lent = nil, false
 	if s.facts.output.Load() != 0 {
 		s.account(l.lim)
 	}
