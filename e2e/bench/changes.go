@@ -346,6 +346,9 @@ func (b *bench) followerCost() ([]fact, error) {
 func (b *bench) costs(c comparison, programs []e2e.Program) ([]map[string]*costOf, error) {
 	nodes, all := make([]*e2e.Node, len(programs)), make([]map[string]*costOf, len(programs))
 	for i, program := range programs {
+		if b.serveOn != "" {
+			program = append(e2e.Program{"taskset", "-c", b.serveOn}, program...)
+		}
 		n, err := b.start(program, "--appendfsync", "always")
 		if err != nil {
 			return nil, err
@@ -382,12 +385,13 @@ func costFacts(name string, costs map[string]*costOf) []fact {
 		facts = append(facts,
 			newFact("what a follower in "+form+" takes away, "+name, "%", lossOf(c.rates, costs[""].rates), followLoss, 0),
 			newFact("what the server needs more for a write, "+form+", "+name, "us", spreadOf(c.server).Median-alongside, 0, 0),
+			newFact("what the server needs more for a write, "+form+", "+name, "%", -lossOf(c.server, costs[""].server), 0, 0),
 			newFact("what the follower itself needs for a write, "+form+", "+name, "us", spreadOf(c.follower).Median, 0, 0))
 	}
 	return facts
 }
 
-// lossOf is how many percent of the rates without a follower are lost with one: the median of the rounds, each compared with itself.
+// lossOf is how many percent less figures with a follower are than those without one: the median of the rounds, each compared with itself.
 func lossOf(followed, alone []float64) float64 {
 	var losses []float64
 	for i := range followed {

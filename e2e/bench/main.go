@@ -13,7 +13,7 @@
 // replicas, with a load generator of our own, because redis-benchmark cannot WAIT.
 //
 //	go run ./e2e/bench [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-keys10m]
-//	go run ./e2e/bench changes [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-beside PROGRAM]
+//	go run ./e2e/bench changes [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-beside PROGRAM] [-serve-on 0]
 //	go run ./e2e/bench seed [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-megabytes 1000] [-with DIRECTIVES]
 //	go run ./e2e/bench cluster [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-seconds 5] [-partitions 16] [-with DIRECTIVES] [-keep]
 package main
@@ -39,6 +39,7 @@ type options struct {
 	keys10m bool
 	feeds   bool // change feeds alone
 	beside  string
+	serveOn string
 	seed    bool // seeding and hand-overs alone
 	clusterOptions
 }
@@ -86,6 +87,7 @@ func main() {
 	} else if o.feeds = len(args) > 0 && args[0] == "changes"; o.feeds {
 		args = args[1:]
 		flag.StringVar(&o.beside, "beside", "", "another program, as an older one, whose followers' cost is measured in turn with ours")
+		flag.StringVar(&o.serveOn, "serve-on", "", "processors for the servers of which followers' cost is measured, as taskset has them: the load and the follower run where this program does")
 	} else {
 		flag.BoolVar(&o.keys10m, "keys10m", false, "also load 10 million keys and report the memory (takes minutes)")
 	}
