@@ -131,7 +131,7 @@ func (f *feeds) Read(ctx context.Context, ask *commands.ChangeAsk, wait bool) re
 		behind := !goal.passed(&now) && catching.Err() == nil
 		switch some := got.items.Len() > 0; {
 		case err != nil && !some:
-			return f.failedAt(err, &now)
+			return f.failedAt(ctx, err, &now)
 		case err != nil, got.full(), ctx.Err() != nil, !behind && (some || !wait):
 			return reply.Array(reply.BulkString(now.String()), got.items.Reply())
 		case !idle:
@@ -162,9 +162,13 @@ func (f *feeds) begin(ctx context.Context, ask *commands.ChangeAsk) (token chang
 	if from.Kind == changes.FromToken && !from.Token.All {
 		return token, filter, refuse(fmt.Sprintf("ERR the token is of partition %d alone, not of ALL", from.Token.Partitions[0].Partition))
 	}
+	n := f.node.holder.partitions()
+	if from.Kind == changes.FromToken && len(from.Token.Partitions) != n {
+		return token, filter, refuse(fmt.Sprintf("FOREIGN the token is of %d partitions, and this cluster has %d: begin again with a snapshot, or from BEGIN or END", len(from.Token.Partitions), n))
+	}
 	trimmed := false
 	snapshot := changes.Token{All: true}
-	for i := range f.node.holder.partitions() {
+	for i := range n {
 		p, err := f.read.Start(ctx, i, from)
 		now := p
 		if t := (*changes.Trimmed)(nil); errors.As(err, &t) {
@@ -312,15 +316,21 @@ func (g goal) passed(t *changes.Token) bool {
 	return true
 }
 
-// failedAt words why a reader that stands at a token cannot read on.
-func (f *feeds) failedAt(err error, at *changes.Token) reply.Reply {
+// failedAt words why a reader that stands at a token cannot read on. What is trimmed is said of all partitions at once.
+func (f *feeds) failedAt(ctx context.Context, err error, at *changes.Token) reply.Reply {
 	if !at.All {
 		return f.failed(err, at.Partitions[0].Partition)
 	}
 	var t *changes.Trimmed
 	switch {
 	case errors.As(err, &t):
-		return reply.Error(trimmedText(at.With(t.First), at.With(t.Snapshot)))
+		first, snapshot := at.With(t.First), at.With(t.Snapshot)
+		for _, p := range at.Partitions {
+			if t := f.read.Trimmed(ctx, p); t != nil {
+				first, snapshot = first.With(t.First), snapshot.With(t.Snapshot)
+			}
+		}
+		return reply.Error(trimmedText(first, snapshot))
 	case errors.Is(err, changes.ErrNotHeld):
 		if refusal := f.missing(commands.AllPartitions); refusal != nil {
 			return *refusal

@@ -114,7 +114,7 @@ func (f *feeds) give(ctx context.Context, g *changes.Group, turn changes.Turn, a
 		var err error
 		if got, err = f.some(ctx, reader, g.Format, countOf(&ask.ChangeAsk)); err != nil && got.items.Len() == 0 {
 			at := reader.Token()
-			word := f.failedAt(err, &at)
+			word := f.failedAt(ctx, err, &at)
 			failed = &word
 		}
 		return reader.Token(), got.items.Len() > 0 && failed == nil, nil

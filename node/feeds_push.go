@@ -15,11 +15,10 @@ const (
 	mostSubscriptions = 64      // of one session
 	mostBacklog       = 1 << 20 // bytes that a client has not taken: until it has, nothing more is pushed
 	lookForRoom       = 5 * time.Millisecond
-	pushEvery         = 2 * time.Millisecond
-	pushManyEvery     = 6 * time.Millisecond // when they come by the dozen
-	many              = 32
-	pushBytes         = 48 << 10        // a connection uses buffers of this size again
-	checkpointEvery   = 2 * time.Second // a token is pushed, though no change is, when reading has moved on
+	pushEvery         = 6 * time.Millisecond
+	pushSlack         = 2 * time.Millisecond // that a push may come earlier: logs give what they have about as often
+	pushBytes         = 48 << 10             // a connection uses buffers of this size again
+	checkpointEvery   = 2 * time.Second      // a token is pushed, though no change is, when reading has moved on
 )
 
 // subscription pushes changes to a session, on a goroutine of the feeds.
@@ -30,7 +29,6 @@ type subscription struct {
 	ask     *commands.ChangeAsk
 	cancel  context.CancelFunc
 	told    time.Time // the last push
-	latest  int       // how many changes it had
 	feeds   *feeds
 	pending bool                          // the reader has moved since
 	at      atomic.Pointer[changes.Token] // of the last push
@@ -113,7 +111,7 @@ func (s *subscription) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			s.end(err)
+			s.end(ctx, err)
 			return
 		case got.items.Len() > 0 || s.pending && time.Since(s.told) >= checkpointEvery:
 			s.push(got.items.Reply())
@@ -137,14 +135,10 @@ func (s *subscription) wait(ctx context.Context) {
 	s.reader.Wait(ctx)
 }
 
-// gather lets changes come together when one push follows another: a client that is told of each record of many costs the server, and
-// itself, more than the writes do.
+// gather lets the changes of several partitions come together when one push follows another, as those of one have: a client that is told of each record of
+// many costs the server, and itself, more than the writes do.
 func (s *subscription) gather(ctx context.Context) {
-	every := pushEvery
-	if s.latest > many {
-		every = pushManyEvery
-	}
-	if early := every - time.Since(s.told); early > 0 {
+	if early := pushEvery - time.Since(s.told); early > pushSlack {
 		wait(ctx, early)
 	}
 }
@@ -171,13 +165,13 @@ func (s *subscription) push(items reply.Reply) {
 	token := s.reader.Token()
 	s.to.Push(reply.Push(reply.BulkString("changes"), reply.Int(s.id), reply.BulkString(token.String()), items))
 	s.at.Store(&token)
-	s.told, s.latest, s.pending = time.Now(), int(items.Int), false
+	s.told, s.pending = time.Now(), false
 }
 
 // end tells the client why nothing more comes.
-func (s *subscription) end(err error) {
+func (s *subscription) end(ctx context.Context, err error) {
 	token := s.reader.Token()
-	why := s.feeds.failedAt(err, &token)
+	why := s.feeds.failedAt(ctx, err, &token)
 	s.to.Push(reply.Push(reply.BulkString("changes-end"), reply.Int(s.id), reply.BulkString(token.String()), reply.BulkString(why.Text)))
 	s.feeds.Unsubscribe(s.to.ID(), s.id)
 }

@@ -34,11 +34,11 @@ type Live struct {
 	closed  bool
 }
 
-// The bounds of what is kept, and the pace of those who read along: not woken for each record of many.
+// The bounds of what is kept, and the pace of those who read along: not woken for each record of many, but given what has gathered.
 const (
 	liveKeep  = 2 << 20 // bytes, if one record is not larger
 	liveReach = 256     // records that a reader may be ahead: what it read in the log is not yet known here
-	livePace  = 2 * time.Millisecond
+	livePace  = 6 * time.Millisecond
 	liveDoubt = 2 * time.Second // so long nothing has come: the log is asked whether that is so
 	liveAsk   = time.Second     // how long it may take to answer
 )
@@ -144,19 +144,20 @@ func (l *Live) from(next wal.Seq) (messages [][]byte, changed <-chan struct{}, o
 	return nil, l.changed, true
 }
 
-// Along is a Live for those who read along. Its Tail gives bytes that may be kept, and that nobody may change.
+// Along is a Live for those who read along. It gives bytes that may be kept, and that nobody may change.
 type Along struct{ *Live }
 
 // errAlong ends the reading of the log: what follows is in memory.
 var errAlong = errors.New("what follows is in memory")
 
-// Tail is Log.Tail, out of memory while what comes next is there.
-func (l Along) Tail(ctx context.Context, from wal.Seq, fn func(seq wal.Seq, message []byte) error) error {
+// Tail is Log.Tail, out of memory while what comes next is there. fn is given as many messages at a time as have gathered, the first of them with
+// its sequence.
+func (l Along) Tail(ctx context.Context, from wal.Seq, fn func(first wal.Seq, messages [][]byte) error) error {
 	l.join(1)
 	defer l.join(-1)
 	for next := from; ; {
 		err := l.Founder.Tail(ctx, next, func(seq wal.Seq, message []byte) error {
-			if err := fn(seq, bytes.Clone(message)); err != nil {
+			if err := fn(seq, [][]byte{bytes.Clone(message)}); err != nil {
 				return err
 			}
 			next = seq + 1
@@ -175,20 +176,18 @@ func (l Along) Tail(ctx context.Context, from wal.Seq, fn func(seq wal.Seq, mess
 }
 
 // read reads what is in memory, and waits for more, until the log must be asked from next on.
-func (l Along) read(ctx context.Context, next wal.Seq, fn func(seq wal.Seq, message []byte) error) (wal.Seq, error) {
+func (l Along) read(ctx context.Context, next wal.Seq, fn func(first wal.Seq, messages [][]byte) error) (wal.Seq, error) {
 	var gave time.Time
 	for {
 		messages, changed, ok := l.from(next)
 		if !ok {
 			return next, nil
 		}
-		for _, message := range messages {
-			if err := fn(next, message); err != nil {
+		if len(messages) > 0 {
+			if err := fn(next, messages); err != nil {
 				return next, err
 			}
-			next++
-		}
-		if len(messages) > 0 {
+			next += wal.Seq(len(messages))
 			gave = time.Now()
 			continue
 		}

@@ -53,23 +53,25 @@ func appended(t *testing.T, log wal.Log, from, to wal.Seq) {
 
 // along reads along, and keeps what it is given.
 type along struct {
-	mu   sync.Mutex
-	next wal.Seq
-	got  [][]byte
-	err  error
+	mu    sync.Mutex
+	next  wal.Seq
+	got   [][]byte
+	times int // it was given some
+	err   error
 }
 
 func readAlong(ctx context.Context, l *Live, from wal.Seq) *along {
 	a := &along{next: from}
 	go func() { // ends with ctx or the log
-		err := Along{l}.Tail(ctx, from, func(seq wal.Seq, message []byte) error {
+		err := Along{l}.Tail(ctx, from, func(first wal.Seq, messages [][]byte) error {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			if seq != a.next {
-				return fmt.Errorf("got %d, want %d", seq, a.next)
+			if first != a.next {
+				return fmt.Errorf("got %d, want %d", first, a.next)
 			}
-			a.next++
-			a.got = append(a.got, message)
+			a.next += wal.Seq(len(messages))
+			a.got = append(a.got, messages...)
+			a.times++
 			return nil
 		})
 		a.mu.Lock()
@@ -118,6 +120,9 @@ func TestLiveGivesWhatIsAppended(t *testing.T) {
 		synctest.Wait()
 		first.have(t, 1, 400)
 		second.have(t, 3, 400)
+		if first.times > 10 {
+			t.Errorf("394 messages that came within a moment were given %d times", first.times)
+		}
 		if got := log.tailed(); got != 2 {
 			t.Errorf("the log was asked %d times, want 2", got)
 		}

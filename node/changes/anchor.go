@@ -56,15 +56,18 @@ func look(ctx context.Context, log Log, seq, last wal.Seq, n int) (records []see
 	if seq > last {
 		return nil, nil
 	}
-	err = log.Tail(ctx, seq, func(seq wal.Seq, message []byte) error {
-		r, err := wal.DecodeRecord(message)
-		if err != nil {
-			return fmt.Errorf("record %d: %w", seq, err)
-		}
-		r.Body = nil
-		records = append(records, seen{seq, r})
-		if len(records) >= n || seq >= last {
-			return errEnough
+	err = log.Tail(ctx, seq, func(seq wal.Seq, messages [][]byte) error {
+		for _, message := range messages {
+			r, err := wal.DecodeRecord(message)
+			if err != nil {
+				return fmt.Errorf("record %d: %w", seq, err)
+			}
+			r.Body = nil
+			records = append(records, seen{seq, r})
+			if len(records) >= n || seq >= last {
+				return errEnough
+			}
+			seq++
 		}
 		return nil
 	})

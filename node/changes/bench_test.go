@@ -54,9 +54,9 @@ func (c *canned) Bounds(context.Context) (wal.Bounds, error) {
 
 func (c *canned) Get(_ context.Context, seq wal.Seq) ([]byte, error) { return c.messages[seq-1], nil }
 
-func (c *canned) Tail(ctx context.Context, from wal.Seq, fn func(wal.Seq, []byte) error) error {
+func (c *canned) Tail(ctx context.Context, from wal.Seq, fn func(wal.Seq, [][]byte) error) error {
 	for i := int(from) - 1; i < len(c.messages); i++ {
-		if err := fn(wal.Seq(i+1), c.messages[i]); err != nil {
+		if err := fn(wal.Seq(i+1), c.messages[i:i+1]); err != nil {
 			return err
 		}
 	}

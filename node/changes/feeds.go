@@ -207,6 +207,21 @@ func (f *Feeds) Start(ctx context.Context, partition int, from From) (Position, 
 	return p, f.Explain(ctx, partition, err)
 }
 
+// Trimmed tells where to go on when the log no longer has what follows a position, and returns nil when it has, or when that cannot be found out now.
+func (f *Feeds) Trimmed(ctx context.Context, p Position) *Trimmed {
+	source, err := f.cfg.Sources.Source(p.Partition)
+	if err != nil {
+		return nil
+	}
+	bounds, err := source.Log().Bounds(ctx)
+	if err != nil || p.Seq+1 >= bounds.First {
+		return nil
+	}
+	var t *Trimmed
+	_ = errors.As(f.Explain(ctx, p.Partition, ErrTrimmed), &t) // any other error: not now
+	return t
+}
+
 // Explain adds to ErrTrimmed where to go on, and returns any other error as it is.
 func (f *Feeds) Explain(ctx context.Context, partition int, err error) error {
 	if !errors.Is(err, ErrTrimmed) {

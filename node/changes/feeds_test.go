@@ -148,6 +148,63 @@ func TestReaderWaits(t *testing.T) {
 	})
 }
 
+// burst is a script's log that gives all that is there at a time.
+type burst struct{ *script }
+
+func (b burst) Log() Log { return b }
+
+func (b burst) Bounds(ctx context.Context) (wal.Bounds, error) { return b.log.Bounds(ctx) }
+
+func (b burst) Get(ctx context.Context, seq wal.Seq) ([]byte, error) { return b.log.Get(ctx, seq) }
+
+func (b burst) Tail(ctx context.Context, from wal.Seq, fn func(wal.Seq, [][]byte) error) error {
+	var messages [][]byte
+	for seq := from; seq <= b.seq; seq++ {
+		message, err := b.log.Get(ctx, seq)
+		if err != nil {
+			return err
+		}
+		messages = append(messages, message)
+	}
+	if err := fn(from, messages); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// Who waits is woken once for all that a log gives at a time, and what is given so is bounded too.
+func TestBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := newScript(t)
+		few := newStretch(s, wal.Position{})
+		wake := make(chan struct{}, 1)
+		if b, err := few.next(wal.Position{}, wake); b != nil || err != nil {
+			t.Fatalf("an empty stretch has %v, %v", b, err)
+		}
+		few.add(ctx, wal.Position{Seq: 1}, &Body{After: wal.Position{Seq: 1}}, true)
+		if len(wake) > 0 {
+			t.Error("woken although more follows at once")
+		}
+		if few.add(ctx, wal.Position{Seq: 2}, &Body{After: wal.Position{Seq: 2}}, false); len(wake) != 1 {
+			t.Error("not woken when all is there")
+		}
+		large := newScript(t)
+		for range 10 {
+			large.put(&large.header, wal.KindData, wholePart, bigBody(stretchAhead/2))
+		}
+		st := newStretch(burst{large}, wal.Position{})
+		go st.run(ctx, 1<<30)
+		synctest.Wait()
+		if st.mu.Lock(); st.ahead() > 2*stretchAhead {
+			t.Errorf("%d bytes ahead of everybody", st.ahead())
+		}
+		st.mu.Unlock()
+	})
+}
+
 func TestFilterThatTakesNothingAdvances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t)
@@ -195,6 +252,12 @@ func TestTrimmed(t *testing.T) {
 		}
 		if trimmed.First.Seq != 3 || trimmed.Snapshot.Seq != s.seq {
 			t.Errorf("first %d and snapshot %d, want 3 and %d", trimmed.First.Seq, trimmed.Snapshot.Seq, s.seq)
+		}
+		if got := f.Trimmed(t.Context(), old.Partitions[0]); got == nil || got.First != trimmed.First || got.Snapshot != trimmed.Snapshot {
+			t.Errorf("asked for it, it is %+v, want %+v", got, trimmed)
+		}
+		if got := f.Trimmed(t.Context(), trimmed.First); got != nil {
+			t.Errorf("where the log begins, nothing is trimmed: %+v", got)
 		}
 		again := f.Open(Token{Partitions: []Position{trimmed.First}}, Filter{})
 		defer again.Close()
@@ -365,6 +428,49 @@ func TestRunning(t *testing.T) {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Bodies are given whole, also from a token within one, and without those that have no changes: whether changes are looked at, as for a filter, or not.
+func TestReadBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		s.unit(3)
+		s.put(&s.header, wal.KindLease, wholePart, nil)
+		s.large(8)
+		s.unit(1)
+		f := feedsOf(t, s)
+		within := f.Open(start(t, f, From{Kind: FromBegin}), Filter{})
+		if _, err := within.Read(t.Context(), plenty(), func(*Change) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, err := within.Read(t.Context(), plenty(), func(*Change) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+		token := within.Token()
+		within.Close()
+		if token.Partitions[0].Effects == 0 {
+			t.Fatalf("the reader stands at %+v, not within a body", token.Partitions[0])
+		}
+		every := func(_, _ []byte) bool { return true }
+		for _, filter := range []Filter{{}, {Globs: [][]byte{[]byte("*")}, Match: every}, {Ops: []string{"set"}}} {
+			r := f.Open(token, filter)
+			var firsts []wal.Seq
+			for range 3 {
+				if _, err := r.ReadBodies(t.Context(), plenty(), func(_ int, b *Body) bool { firsts = append(firsts, b.First); return true }); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+			}
+			if want := []wal.Seq{2, 4, s.seq}; !slices.Equal(firsts, want) {
+				t.Errorf("with %+v bodies begin at %v, want %v", filter, firsts, want)
+			}
+			if at := r.Token().Partitions[0]; at.Seq != s.seq || at.Effects != 0 {
+				t.Errorf("with %+v the reader stands at %+v", filter, at)
+			}
+			r.Close()
 		}
 	})
 }

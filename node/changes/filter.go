@@ -65,6 +65,9 @@ func (f *Filter) takesType(name string) bool {
 	return name == TypeCollection && slices.ContainsFunc(f.Types, func(t string) bool { return t != TypeString })
 }
 
+// All tells whether the filter takes every change.
+func (f *Filter) All() bool { return len(f.Globs) == 0 && len(f.Types) == 0 && len(f.Ops) == 0 }
+
 // TakesKey tells whether the filter wants changes of a key.
 func (f *Filter) TakesKey(key []byte) bool {
 	if len(f.Globs) == 0 {

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -29,8 +30,15 @@ func newScript(t *testing.T) *script {
 
 func (s *script) Partition() int        { return 0 }
 func (s *script) Slots() slot.Range     { return slot.Range{First: 0, Last: slot.Count - 1} }
-func (s *script) Log() Log              { return s.log }
+func (s *script) Log() Log              { return oneByOne{s.log} }
 func (s *script) Reached() wal.Position { return *s.reached.Load() }
+
+// oneByOne is a log that gives each message by itself.
+type oneByOne struct{ *waltest.Memory }
+
+func (o oneByOne) Tail(ctx context.Context, from wal.Seq, fn func(wal.Seq, [][]byte) error) error {
+	return o.Memory.Tail(ctx, from, func(seq wal.Seq, message []byte) error { return fn(seq, [][]byte{message}) })
+}
 
 func (s *script) put(h *wal.Header, kind wal.Kind, part wal.Part, body []byte) {
 	s.t.Helper()

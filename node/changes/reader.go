@@ -72,7 +72,8 @@ func (r *Reader) Read(ctx context.Context, budget Budget, take func(*Change) boo
 	return idle, nil
 }
 
-// ReadBodies is Read for whole bodies: those with a change that the filter takes.
+// ReadBodies is Read for whole bodies: those with a change that the filter takes. Without a filter no change is looked at: the budget's bytes are then
+// what ends it.
 func (r *Reader) ReadBodies(ctx context.Context, budget Budget, take func(partition int, b *Body) bool) (idle bool, err error) {
 	defer r.tell()
 	left, fetched := budget.Changes, 0
@@ -81,10 +82,10 @@ func (r *Reader) ReadBodies(ctx context.Context, budget Budget, take func(partit
 		if err != nil || cur == nil {
 			return idle, err
 		}
-		body, wanted := cur.body, false
+		body := cur.body
 		fetched += body.Size
-		var c Change
-		if _, err := r.give(cur, &c, &left, func(*Change) bool { wanted = true; return true }); err != nil {
+		wanted, err := r.wants(cur, &left)
+		if err != nil {
 			return false, err
 		}
 		cur.leave(body)
@@ -93,6 +94,16 @@ func (r *Reader) ReadBodies(ctx context.Context, budget Budget, take func(partit
 		}
 	}
 	return idle, nil
+}
+
+// wants tells whether the filter takes any of the changes of a cursor's body that are left.
+func (r *Reader) wants(cur *cursor, left *int) (wanted bool, err error) {
+	if r.filter.All() {
+		return len(cur.body.Effects) > 0, nil // a position within a body has at least one behind it
+	}
+	var c Change
+	_, err = r.give(cur, &c, left, func(*Change) bool { wanted = true; return true })
+	return wanted, err
 }
 
 // give gives the changes of a cursor's body that are left.

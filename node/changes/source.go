@@ -30,11 +30,12 @@ func Definite(err error) bool {
 	return false
 }
 
-// Log is what readers need of a wal.Log. Its Tail gives bytes that stay as they are, and may be kept.
+// Log is what readers need of a wal.Log. Its Tail gives as many messages at a time as are at hand, the first of them with its sequence; their bytes
+// stay as they are, and may be kept.
 type Log interface {
 	Bounds(ctx context.Context) (wal.Bounds, error)
 	Get(ctx context.Context, seq wal.Seq) ([]byte, error)
-	Tail(ctx context.Context, from wal.Seq, fn func(seq wal.Seq, message []byte) error) error
+	Tail(ctx context.Context, from wal.Seq, fn func(first wal.Seq, messages [][]byte) error) error
 }
 
 // Source is this node's own copy of a partition's log, whether it leads the partition or not.

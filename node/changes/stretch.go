@@ -52,12 +52,14 @@ func (s *stretch) run(ctx context.Context, limit int) {
 		s.room.Broadcast()
 	})
 	defer wake()
-	err := s.source.Log().Tail(ctx, s.start.Seq+1, func(seq wal.Seq, message []byte) error {
-		body, err := bodies.Take(seq, message)
-		if err != nil {
-			return err
+	err := s.source.Log().Tail(ctx, s.start.Seq+1, func(first wal.Seq, messages [][]byte) error {
+		for i, message := range messages {
+			body, err := bodies.Take(first+wal.Seq(i), message)
+			if err != nil {
+				return err
+			}
+			s.add(ctx, bodies.Position(), body, i+1 < len(messages))
 		}
-		s.add(ctx, bodies.Position(), body)
 		return ctx.Err()
 	})
 	s.end(s.explain(err))
@@ -81,8 +83,8 @@ func (s *stretch) explain(err error) error {
 	}
 }
 
-// add takes what has come, and waits until somebody wants more.
-func (s *stretch) add(ctx context.Context, at wal.Position, body *Body) {
+// add takes what has come, and waits until somebody wants more. Readers are woken when no more follows at once.
+func (s *stretch) add(ctx context.Context, at wal.Position, body *Body, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = at
@@ -90,6 +92,9 @@ func (s *stretch) add(ctx context.Context, at wal.Position, body *Body) {
 		s.bodies = append(s.bodies, body)
 		s.bytes += body.Size
 		s.shrink()
+	}
+	if more && s.ahead() <= stretchAhead {
+		return
 	}
 	s.wake()
 	for s.ahead() > stretchAhead && ctx.Err() == nil {
