@@ -99,6 +99,12 @@ func (e *engine) StartSync() bool {
 	return true
 }
 
+// saves are the Syncs of the background, one at a time.
+type saves struct {
+	syncs   chan struct{} // one to be done
+	syncing atomic.Bool
+}
+
 // backgroundSyncs does what StartSync begins.
 func (n *Node) backgroundSyncs(ctx context.Context) error {
 	for {

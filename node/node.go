@@ -9,7 +9,6 @@ import (
 	"math"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -53,8 +52,7 @@ type Node struct {
 	shown
 	storing *storing // nil: there is no snapshot store
 	ready   chan struct{}
-	syncs   chan struct{} // a Sync to be done in the background
-	syncing atomic.Bool
+	saves
 	stop    context.CancelCauseFunc
 	closing sync.Once
 	closed  error
@@ -64,7 +62,7 @@ type Node struct {
 // the state. It serves nobody before Run. Nothing is created when an address or the directory is in use.
 // After an error nothing is left open.
 func Open(cfg *Config, log *slog.Logger) (*Node, error) {
-	n := &Node{cfg: cfg, settings: NewSettings(cfg), log: log, ready: make(chan struct{}), syncs: make(chan struct{}, 1)}
+	n := &Node{cfg: cfg, settings: NewSettings(cfg), log: log, ready: make(chan struct{}), saves: saves{syncs: make(chan struct{}, 1)}}
 	n.stop = func(error) {}
 	for _, step := range []func() error{n.openListeners, n.openDirectory, n.openNATS, n.openStore, n.openHolder} {
 		if err := step(); err != nil {
