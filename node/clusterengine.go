@@ -65,7 +65,8 @@ func (e *clusterEngine) Route(row *commands.Row, a commands.Args, as commands.St
 		}
 	}
 	leader, changed := r.leaderOf(number, standing)
-	if leader.ID != "" && leader.ID != e.members.self.ID && !e.members.agent.Late(leader.ID) {
+	self := e.members.self.ID
+	if leader.ID != "" && leader.ID != self && !e.members.agent.Late(leader.ID) && !r.isToLead(number, standing, self) {
 		moved := reply.Errorf("MOVED %d %s:%d", id, leader.Host, leader.Port)
 		return nil, &moved, nil
 	}

@@ -66,6 +66,12 @@ func (r *routing) leaderOf(partition uint16, standing *partitions.Standing) (coo
 	return leader, changed
 }
 
+// isToLead tells whether this node is to lead a partition as far as it knows, or is about to. Then it sends nobody to whoever led before, as its log may say: that node may have seen
+// the EPOCH record already that makes this one the primary, before this one knows that it is in the log, and would send clients back here.
+func (r *routing) isToLead(partition uint16, standing *partitions.Standing, self coordinator.NodeID) bool {
+	return standing != nil && standing.Role == partitions.Promoted || r.leaders[partition].isNamed(self)
+}
+
 // leader is who leads a partition, as far as heartbeats say.
 type leader struct {
 	mu      sync.Mutex
@@ -93,6 +99,13 @@ func (l *leader) isNow(id coordinator.NodeID, epoch uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.node.ID == id && l.named == id && l.epoch == epoch
+}
+
+// isNamed tells whether the map names a node.
+func (l *leader) isNamed(id coordinator.NodeID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.named == id
 }
 
 // notLeading takes the word of a node that it leads no more.

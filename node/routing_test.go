@@ -98,6 +98,31 @@ func TestLogTellsTheLeader(t *testing.T) {
 	}
 }
 
+// Whoever is to lead sends nobody away, also while its log says that another one has just led.
+func TestWhoIsToLeadSendsNobodyAway(t *testing.T) {
+	m := twoNodes()
+	r := newRouting(nil, nil).follow(m, nil)
+	promoted := &partitions.Standing{Role: partitions.Promoted, Epoch: 4}
+	follows := &partitions.Standing{Role: partitions.Replica, Epoch: 4, Leader: wal.NodeID{0xbb}}
+	for _, tt := range []struct {
+		name      string
+		partition uint16
+		standing  *partitions.Standing
+		self      coordinator.NodeID
+		want      bool
+	}{
+		{"it is named", 0, follows, idA, true},
+		{"it is named and holds nothing yet", 0, nil, idA, true},
+		{"another one is named", 1, follows, idA, false},
+		{"another one is named after it was", 1, promoted, idA, true},
+		{"it has no copy", 1, nil, idA, false},
+	} {
+		if got := r.isToLead(tt.partition, tt.standing, tt.self); got != tt.want {
+			t.Errorf("%s: got %t", tt.name, got)
+		}
+	}
+}
+
 func TestSlotOf(t *testing.T) {
 	table := commands.NewServer(commands.Config{Engine: &engine{}, Settings: NewSettings(mustLoad(t))}).Table()
 	words := func(line ...string) (a commands.Args) {
