@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -33,17 +35,47 @@ func beginChecked(t *testing.T, name string, seeds []string) *checkedLoad {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	l := &checkedLoad{client: redis.NewClusterClient(&redis.ClusterOptions{Addrs: seeds}), stop: stop}
+	l.client.OnNewNode(func(node *redis.Client) { node.AddHook(tried{node.Options().Addr}) })
 	t.Cleanup(func() { stop(); l.all.Wait(); _ = l.client.Close() })
 	for i := range loadGroups {
 		g := &checkedGroup{name: fmt.Sprint(name, ":", i)}
 		l.groups = append(l.groups, g)
 		l.all.Go(func() {
 			for n := 0; ctx.Err() == nil && g.failed == nil; n++ {
-				g.failed = g.step(context.WithoutCancel(ctx), l.client, n%7, n)
+				var tries attempts
+				if g.failed = g.step(context.WithValue(context.WithoutCancel(ctx), attemptsKey{}, &tries), l.client, n%7, n); g.failed != nil {
+					g.failed = fmt.Errorf("%w: it tried %s", g.failed, strings.Join(tries, ", "))
+				}
 			}
 		})
 	}
 	return l
+}
+
+// attempts are where a step's commands were sent that failed, when, and with what: a client gives up after few of them, and names the last only.
+type attempts []string
+
+// attemptsKey is where a context has them.
+type attemptsKey struct{}
+
+// tried notes what fails on one node.
+type tried struct{ addr string }
+
+func (h tried) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h tried) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h tried) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		began := time.Now()
+		err := next(ctx, cmd)
+		if all, ok := ctx.Value(attemptsKey{}).(*attempts); ok && err != nil {
+			*all = append(*all, fmt.Sprintf("%s from %s for %v: %v", h.addr, began.Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
+		}
+		return err
+	}
 }
 
 // step counts, appends, overwrites and reads, each of a key of its own.

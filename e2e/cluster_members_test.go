@@ -138,7 +138,7 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 	inPython := program("/usr/bin/python3", "testdata/cluster.py", "kills")(t, "redis-py", "", c.Addrs())
 	inJS.begin(t)
 	inPython.begin(t)
-	for range pick(1, 5) {
+	for range pick(1, 3) {
 		c.growsAndShrinks(t, rng)
 	}
 	t.Logf("%d steps of go-redis, %s of ioredis, %s of redis-py", load.end(t), inJS.goOn(t), inPython.goOn(t))
@@ -234,7 +234,7 @@ func equalOn(t *testing.T, c *LocalCluster, partitions int) {
 					copies++
 				}
 			}
-			if len(said) != 1 || copies != 3 {
+			if len(said) != 1 || copies != c.Copies {
 				return fmt.Errorf("partition %d: the %d copies are %v", p, copies, said)
 			}
 			return nil
