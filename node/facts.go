@@ -3,12 +3,15 @@ package node
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"shiplog/node/commands"
 	"shiplog/partitions"
@@ -49,18 +52,49 @@ func executable() string {
 
 // memoryFacts describes memory and disk.
 func (n *Node) memoryFacts(s *partitions.Status) commands.MemoryFacts {
-	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/total:bytes"}}
-	metrics.Read(samples)
+	total := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
+	metrics.Read(total)
+	used := n.memory.now(s.CacheBytes)
 	free, err := diskFree(n.dir.Path)
 	if err != nil {
 		free = 0
 	}
 	return commands.MemoryFacts{
-		Used: int64(samples[0].Value.Uint64()) + s.CacheBytes, Allocated: int64(samples[1].Value.Uint64()),
+		Used: used, Peak: n.memory.peak.Load(), Startup: n.memory.startup.Load(), Allocated: int64(total[0].Value.Uint64()), Limit: memoryLimit(),
 		RSS: residentBytes(), System: totalMemory(),
 		HotSet: s.Hot.Bytes, BlockCache: s.CacheBytes, Memtables: int64(s.MemtableBytes), LogBuffer: int64(s.Backlog),
 		DiskFree: free,
 	}
+}
+
+// usage is how much memory this process uses by its own account: objects on the heap, and blocks in Pebble's caches.
+type usage struct {
+	cache, peak, startup atomic.Int64
+}
+
+// now returns what is used with so many bytes in caches.
+func (m *usage) now(cache int64) int64 {
+	m.cache.Store(cache)
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(heap)
+	used := int64(heap[0].Value.Uint64()) + cache
+	m.startup.CompareAndSwap(0, used)
+	for peak := m.peak.Load(); used > peak && !m.peak.CompareAndSwap(peak, used); {
+		peak = m.peak.Load()
+	}
+	return used
+}
+
+// look takes note of what is used between two who ask.
+func (m *usage) look() { m.now(m.cache.Load()) }
+
+// memoryLimit is what GOMEMLIMIT says, 0: nothing.
+func memoryLimit() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return 0
+	}
+	return limit
 }
 
 // residentBytes is the memory of this process that is in RAM, 0 where it cannot be known.

@@ -18,11 +18,12 @@ type measured struct {
 	elections uint64
 }
 
-// measure keeps what is measured of the logs until ctx ends.
+// measure keeps what is measured of the logs, and the most memory that was used, until ctx ends.
 func (n *Node) measure(ctx context.Context) error {
 	tick := time.NewTicker(measureEvery)
 	defer tick.Stop()
 	for {
+		n.memory.look()
 		n.measured.Store(&measured{logs: n.nats.Held(), elections: n.nats.Elections()})
 		select {
 		case <-ctx.Done():

@@ -5,7 +5,6 @@ import (
 	"net"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -23,6 +22,7 @@ type shown struct {
 	admin    *admin.Server // nil: nowhere
 	measured atomic.Pointer[measured]
 	refusing atomic.Bool // writes
+	memory   usage
 }
 
 func (n *Node) openAdmin() {
@@ -66,7 +66,7 @@ func (n *Node) snapshot() *admin.Snapshot {
 	for i := range copies {
 		s.Partitions = append(s.Partitions, copies[i].Partition)
 	}
-	s.Memory = memoryOf(copies)
+	s.Memory = n.memoryOf(copies)
 	free, err := diskFree(n.dir.Path)
 	s.Disk = admin.Disk{FreeBytes: free, Refused: err == nil && n.refusing.Load()}
 	s.Changes = n.feeds.figures(copies)
@@ -111,9 +111,7 @@ type copyFigures struct {
 }
 
 // memoryOf is what the memory is used for.
-func memoryOf(copies []copyFigures) (m admin.Memory) {
-	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(heap)
+func (n *Node) memoryOf(copies []copyFigures) (m admin.Memory) {
 	for i := range copies {
 		c := &copies[i]
 		m.Memtables, m.BlockCache = m.Memtables+c.memtables, m.BlockCache+c.blocks
@@ -121,7 +119,7 @@ func memoryOf(copies []copyFigures) (m admin.Memory) {
 			m.HotSet, m.Backlog = m.HotSet+c.brief.Figures.Hot.Bytes, m.Backlog+int64(c.brief.Figures.Backlog)
 		}
 	}
-	m.Used = int64(heap[0].Value.Uint64()) + m.BlockCache
+	m.Used = n.memory.now(m.BlockCache)
 	return m
 }
 

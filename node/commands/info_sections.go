@@ -91,6 +91,8 @@ func (i *infoText) memory() {
 	i.field("allocator_active", m.Used)
 	i.field("allocator_resident", m.RSS)
 	i.size("total_system_memory", m.System)
+	i.zeros("used_memory_vm_eval", "used_memory_vm_functions", "used_memory_scripts_eval", "used_memory_functions")
+	i.size("used_memory_vm_total", 0)
 	i.size("used_memory_lua", 0)
 	i.size("used_memory_scripts", 0)
 	i.zeros("number_of_cached_scripts", "number_of_functions", "number_of_libraries")
@@ -100,6 +102,12 @@ func (i *infoText) memory() {
 		policy = "noeviction"
 	}
 	i.field("maxmemory_policy", policy)
+	i.field("allocator_frag_ratio", ratio(m.Used, m.Used))
+	i.field("allocator_frag_bytes", 0)
+	i.field("allocator_rss_ratio", ratio(m.RSS, m.Used))
+	i.field("allocator_rss_bytes", m.RSS-m.Used)
+	i.field("rss_overhead_ratio", ratio(m.RSS, m.RSS))
+	i.field("rss_overhead_bytes", 0)
 	i.field("mem_fragmentation_ratio", ratio(m.RSS, m.Used))
 	i.field("mem_fragmentation_bytes", m.RSS-m.Used)
 	i.zeros("mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
@@ -141,6 +149,7 @@ func (i *infoText) persistence() {
 	i.field("aof_last_write_status", okOrErr(i.facts.Node.WritesRefused))
 	i.field("aof_last_cow_size", 0)
 	i.field("aof_current_size", i.facts.Log.Bytes)
+	i.field("aof_base_size", 0)
 	i.field("aof_buffer_length", i.facts.Log.PendingBytes)
 	i.zeros("aof_pending_rewrite", "aof_pending_bio_fsync", "aof_delayed_fsync", "module_fork_in_progress",
 		"module_fork_last_cow_size")
@@ -166,6 +175,8 @@ func (i *infoText) stats() {
 	i.zeros("total_net_repl_input_bytes", "total_net_repl_output_bytes")
 	i.field("instantaneous_input_kbps", in)
 	i.field("instantaneous_output_kbps", out)
+	i.field("instantaneous_input_repl_kbps", 0.0)
+	i.field("instantaneous_output_repl_kbps", 0.0)
 	i.field("rejected_connections", t.rejectedConns.Load())
 	i.zeros("sync_full", "sync_partial_ok", "sync_partial_err")
 	i.field("expired_keys", since(k.Expired, base.Expired))
@@ -177,7 +188,8 @@ func (i *infoText) stats() {
 	i.field("keyspace_hits", since(k.Hits, base.Hits))
 	i.field("keyspace_misses", since(k.Misses, base.Misses))
 	i.zeros("pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
-		"migrate_cached_sockets", "slave_expires_tracked_keys")
+		"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits",
+		"active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time")
 	i.field("tracking_total_keys", keys)
 	i.field("tracking_total_items", items)
 	i.field("tracking_total_prefixes", prefixes)

@@ -46,7 +46,8 @@ func TestInfo(t *testing.T) {
 	for _, want := range []string{"# Server\r\n", "redis_version:7.0.15\r\n", "redis_mode:standalone\r\n", "loading:0\r\n",
 		"role:master\r\n", "connected_clients:1\r\n", "master_repl_offset:77\r\n", "cluster_enabled:0\r\n", "# CPU\r\n",
 		"db0:keys=3,expires=1,avg_ttl=1000\r\n", "used_memory_human:2.00K\r\n", "mem_fragmentation_ratio:2.00\r\n",
-		"durability:always\r\n", "log_state_durable_seq:60\r\n", "keyspace_hits:10\r\n", "maxclients:100\r\n",
+		"active_defrag_hits:0\r\n", "allocator_frag_ratio:1.00\r\n", "allocator_rss_bytes:2048\r\n", "used_memory_vm_total_human:0B\r\n", "aof_base_size:0\r\n",
+		"instantaneous_input_repl_kbps:0.00\r\n", "durability:always\r\n", "log_state_durable_seq:60\r\n", "keyspace_hits:10\r\n", "maxclients:100\r\n",
 		"\r\n\r\n# Clients\r\n"} {
 		if !strings.Contains(usual, want) {
 			t.Errorf("INFO has no %q", want)
