@@ -125,3 +125,34 @@ func readAll(ctx context.Context, f *Feeds, log *canned, form func([]byte, *Chan
 	}
 	return n, nil
 }
+
+// BenchmarkProject publishes a log into the stream, which does not wait for the disk. Each time it is another partition's: none is published twice.
+func BenchmarkProject(b *testing.B) {
+	const bodies = 3000
+	log := newCanned(bodies)
+	f := New(Config{Sources: log})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- f.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	<-f.Running()
+	_, stream := streamOn(b, StreamLimits{})
+	times := 0
+	for ; b.Loop(); times++ {
+		c := (&memory{}).config(f, stream)
+		c.Partition = times
+		r := &projection{Projector: NewProjector(c)}
+		r.read(Position{Partition: times})
+		for r.published.Load() < (bodies-1)*cannedUnits {
+			idle, err := r.step(ctx)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if idle {
+				r.wait(ctx)
+			}
+		}
+		r.reader.Close()
+	}
+	b.ReportMetric(float64(times*(bodies-1)*cannedUnits)/b.Elapsed().Seconds(), "changes/s")
+}

@@ -43,7 +43,7 @@ type ProjectorConfig struct {
 
 // The bounds of a projector's steps, and how often it notes how far it has come.
 const (
-	projectAtOnce   = 500     // messages of a batch
+	projectAtOnce   = 1000    // messages of a batch
 	projectBytes    = 2 << 20 // of a batch, if one message is not larger
 	projectScan     = 100_000 // changes looked at for a batch
 	checkpointAfter = 5 * time.Second

@@ -22,7 +22,7 @@ import (
 const patience = 60 * time.Second
 
 // streamOn starts a server with an account for changes and makes the stream there.
-func streamOn(t *testing.T, limits StreamLimits) (*embedded.Server, *Stream) {
+func streamOn(t testing.TB, limits StreamLimits) (*embedded.Server, *Stream) {
 	t.Helper()
 	server, err := embedded.Open(embedded.Config{Dir: t.TempDir(), Name: "test", Sync: embedded.SyncNo, Changes: &embedded.Changes{
 		Stream: StreamName, Ingest: StreamIngest, User: "reader", Password: "secret",
@@ -276,6 +276,7 @@ func TestProjectorGoesOn(t *testing.T) {
 	if got := keysOf(t, published(t, server, 5)); !slices.Equal(got, numbers(0, 5)) {
 		t.Errorf("got %v", got)
 	}
+	eventually(t, "the projector knows of both", func() bool { _, n, _ := p.At(); return n == 2 })
 	stop()
 	at, n, failure := p.At()
 	if at == nil || at.Seq != s.Reached().Seq || n != 2 || failure != nil {
