@@ -30,6 +30,10 @@ const AnyPort = server.RANDOM_PORT
 // that a reader could name the stream's own subject as the one that an answer is to be sent to, and so write into the stream.
 const IngestPrefix = "_R_."
 
+// engineInbox begins the subjects at which the engine gets answers in the account of changes. Readers may listen to all that begin with _INBOX, so to each other's,
+// but not to these.
+const engineInbox = "_ENGINE"
+
 // changesText is the account's configuration. The first user is the engine's.
 const changesText = `
   CHANGES: {
@@ -153,7 +157,7 @@ func (s *Server) ConnectChanges() (*nats.Conn, error) {
 	if s.cfg.Changes == nil {
 		return nil, errors.New("the server has no account for changes")
 	}
-	return s.connect(s.user+"-changes", s.password)
+	return s.connect(s.user+"-changes", s.password, nats.CustomInboxPrefix(engineInbox))
 }
 
 // ChangesAddr is where readers of changes connect; empty: nowhere.

@@ -176,7 +176,8 @@ func TestReadersOnlyRead(t *testing.T) {
 	if len(heard) > 0 {
 		t.Errorf("the logs' account heard %s", <-heard)
 	}
-	for _, subject := range []string{"wal.>", "$KV.>", ">", "$SYS.>", "$JS.API.>", "changes.>", "_R_.>", "$JS.EVENT.>"} {
+	hearsNobody(t, nc, log, changes)
+	for _, subject := range []string{"wal.>", "$KV.>", "_ENGINE.>", ">", "$SYS.>", "$JS.API.>", "changes.>", "_R_.>", "$JS.EVENT.>"} {
 		sub, err := nc.SubscribeSync(subject)
 		if err != nil {
 			t.Fatal(err)
@@ -186,6 +187,31 @@ func TestReadersOnlyRead(t *testing.T) {
 		}
 	}
 	consumes(t, nc)
+}
+
+// hearsNobody checks that a reader that listens to all inboxes hears what neither the logs' account nor the engine is answered.
+func hearsNobody(t *testing.T, nc *nats.Conn, log jetstream.JetStream, changes jetstream.Stream) {
+	t.Helper()
+	sub, err := nc.SubscribeSync("_INBOX.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := changes.Info(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Stream(t.Context(), "WAL_0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := sub.Pending(); err != nil || n > 0 {
+		t.Errorf("a reader hears %d answers to others, %v", n, err)
+	}
 }
 
 // unchanged checks that the stream is what it was.

@@ -21,10 +21,10 @@ func (s *Server) Connect() (*nats.Conn, error) { return s.connect(s.user, s.pass
 // they say to those of other servers has a way of its own there, and keeps nothing else waiting.
 func (s *Server) ConnectBulk() (*nats.Conn, error) { return s.connect(s.user+bulkUser, s.password) }
 
-func (s *Server) connect(user, password string) (*nats.Conn, error) {
+func (s *Server) connect(user, password string, more ...nats.Option) (*nats.Conn, error) {
 	s.entering.RLock()
 	defer s.entering.RUnlock()
-	nc, err := nats.Connect("",
+	nc, err := nats.Connect("", append(more,
 		nats.InProcessServer(door{s}),
 		nats.UserInfo(user, password),
 		nats.Name("shiplog"),
@@ -34,7 +34,7 @@ func (s *Server) connect(user, password string) (*nats.Conn, error) {
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			s.log().Warn("a connection to the log's server reports an error", "error", err)
 		}),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
 	}
