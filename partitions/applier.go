@@ -109,6 +109,7 @@ func (p *Partition) undoRefused() {
 		p.mu.Unlock()
 		return
 	}
+	p.evict(p.reset)
 	p.store.Reset()
 	p.flight.commit.finish(p.reset)
 	p.open.commit.finish(p.reset)

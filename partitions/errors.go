@@ -2,7 +2,8 @@ package partitions
 
 import "errors"
 
-// The errors of a partition. Refused (nothing was done): ErrRefused, ErrTooLarge, ErrNotServing, ErrLagging. Fenced: ErrDeposed.
+// The errors of a partition. Refused (nothing was done): ErrRefused, ErrTooLarge, ErrNotServing, ErrLagging,
+// ErrOccupied, ErrOutpaced. Fenced: ErrDeposed.
 // Unknown (no reply may be sent, the connection must be closed): ErrUndecided of a Commit. In a cluster a Commit's
 // ErrDeposed is definite: the record is not in the log and never will be.
 var (
@@ -14,6 +15,10 @@ var (
 	ErrNotServing = errors.New("the partition is not serving")
 	// ErrDeposed says that another primary has written to the log.
 	ErrDeposed = errors.New("another primary has taken over the log")
+	// ErrOccupied says that a unit that takes long has the partition for itself. Nothing was done.
+	ErrOccupied = errors.New("the partition is occupied")
+	// ErrOutpaced says that a reader took longer than a replica keeps the log waiting. Nothing was done.
+	ErrOutpaced = errors.New("it took longer than a replica keeps the log waiting")
 	// ErrLagging says that a replica may be further behind than it should. Nothing was done.
 	ErrLagging = errors.New("the replica lags behind")
 	// ErrUndecided says that the partition ended before the outcome of a record was known.

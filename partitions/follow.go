@@ -168,6 +168,7 @@ func (f *follower) Apply(ctx context.Context, seq wal.Seq, message []byte) error
 func (f *follower) flush() error {
 	f.p.mu.Lock()
 	defer f.p.mu.Unlock()
+	f.p.awaitVacant()
 	return f.replay.flush()
 }
 

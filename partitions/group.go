@@ -53,7 +53,7 @@ type message struct {
 // send makes the open group the one in flight, if none is and there is something to send, and opens the
 // next. The message must be given to append after the lock is given up.
 func (p *Partition) send() *message {
-	if p.flight != nil || p.open.empty() && !p.open.barrier || p.holding() {
+	if p.flight != nil || p.occupied != nil || p.open.empty() && !p.open.barrier || p.holding() {
 		return nil
 	}
 	g := p.open

@@ -65,6 +65,9 @@ func (p *Partition) ReplicaView(r Reader) error {
 	if err := p.mayShow(); err != nil {
 		return err
 	}
+	if p.occupied != nil {
+		return ErrOccupied
+	}
 	v := p.store.View(p.now())
 	r.Read(v)
 	if err := v.Err(); err != nil {
@@ -81,6 +84,9 @@ func (p *Partition) ReplicaSnapshot() (*keyspace.Snapshot, error) {
 	defer p.mu.Unlock()
 	if err := p.mayShow(); err != nil {
 		return nil, err
+	}
+	if p.occupied != nil {
+		return nil, ErrOccupied
 	}
 	return p.store.View(p.now()).Snapshot(), nil
 }

@@ -120,7 +120,7 @@ func (p *Partition) Unpark(w Parked) bool {
 // the caller sends what is due.
 func (p *Partition) attend() {
 	l := &p.lot
-	for len(l.places) > 0 {
+	for len(l.places) > 0 && p.occupied == nil {
 		l.ready = p.store.TakeReady(l.ready)
 		if len(l.ready) == 0 || !p.attendTo(l.ready[0]) {
 			return

@@ -94,6 +94,8 @@ type gate struct {
 	refusal error // why writes are refused now
 	reset   error // the log refused a record: the applier is to undo what is not acknowledged
 	resting bool  // the expirer sleeps until a key has a deadline
+
+	occupied *occupancy // by a unit that takes long
 }
 
 // pacing keeps records apart.
@@ -259,9 +261,12 @@ func (p *Partition) Snapshot() (*keyspace.Snapshot, *Commit, error) {
 
 // view begins a View when the partition serves.
 func (p *Partition) view() (*keyspace.View, error) {
-	if !p.serving || p.reset != nil {
-		if err := p.wait(func() bool { return p.reset == nil }); err != nil {
+	if !p.serving || p.reset != nil || p.occupied != nil {
+		if err := p.wait(func() bool { return p.reset == nil || p.occupied != nil }); err != nil {
 			return nil, err
+		}
+		if p.occupied != nil {
+			return nil, ErrOccupied
 		}
 	}
 	return p.store.View(p.now()), nil
@@ -305,9 +310,12 @@ func (p *Partition) group(w Writer) (*message, *Commit, error) {
 
 // admit waits until a unit may be added to the open group, and says why none may if it is so.
 func (p *Partition) admit() error {
-	if !p.serving || !p.hasRoom() {
-		if err := p.wait(p.hasRoom); err != nil {
+	if !p.serving || !p.hasRoom() || p.occupied != nil {
+		if err := p.wait(func() bool { return p.hasRoom() || p.occupied != nil }); err != nil {
 			return err
+		}
+		if p.occupied != nil {
+			return ErrOccupied
 		}
 	}
 	return p.refusal
@@ -318,12 +326,16 @@ func (p *Partition) unit(w Writer) (*Commit, error) {
 	tx := p.store.Begin(p.now(), p.open.number, &p.open.buf)
 	tx.SetOrigin(w.Origin())
 	done := false
+	o, _ := w.(*occupancy)
 	defer func() {
-		if !done { // the command failed or panicked
+		if !done && (o == nil || !o.evicted) { // the command failed or panicked
 			tx.Rollback()
 		}
 	}()
 	w.Write(tx)
+	if o != nil && o.over != nil {
+		return nil, o.over
+	}
 	if err := tx.Err(); err != nil {
 		return nil, p.stop(err)
 	}
@@ -404,6 +416,9 @@ func (p *Partition) Refuse(why error) {
 // now is the time of the next unit in Unix milliseconds: never before that of the one before it, also
 // across restarts and primaries.
 func (p *Partition) now() int64 {
+	if p.occupied != nil {
+		return p.clockMS // what the occupant does later is not to lie before what is known then
+	}
 	p.clockMS = max(p.clockMS, p.cfg.Now().UnixMilli())
 	return p.clockMS
 }
@@ -429,6 +444,7 @@ func (p *Partition) stop(why error) error {
 		return p.stopped
 	}
 	p.stopped, p.serving = why, false
+	p.evict(why)
 	p.stand(Standing{Role: Stopped})
 	if p.flight != nil {
 		p.flight.commit.finish(why)

@@ -136,6 +136,7 @@ func (p *Partition) serve(tail wal.Position, sent time.Duration) {
 	if p.cfg.Cluster != nil {
 		p.store.SetReplica(false)
 	}
+	p.evict(ErrNotServing) // a reader of the replica
 	p.store.Reset()
 	p.tail, p.clockMS = tail, tail.CommitMS
 	p.atPebble, p.appliedMS = tail.Seq, tail.CommitMS

@@ -31,6 +31,7 @@ func (p *Partition) member(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	p.serving = false
+	p.evict(ErrNotServing)
 	if err != nil {
 		err = p.stop(err)
 	}
@@ -129,6 +130,7 @@ func (p *Partition) quiesce() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.serving = false
+	p.evict(ErrNotServing)
 	p.stand(Standing{Role: Handing, Epoch: p.tail.Epoch})
 	p.room.Broadcast()
 	p.dismiss(ErrNotServing)
@@ -151,6 +153,7 @@ func (p *Partition) abdicate() {
 		p.stand(s)
 	}
 	p.serving = false
+	p.evict(ErrNotServing)
 	p.flight, p.open, p.reset = nil, nil, nil
 	p.queue, p.backlog = nil, 0
 	p.expected, p.armed = 0, false

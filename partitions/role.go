@@ -193,6 +193,7 @@ func (p *Partition) proven(number uint64) *Commit {
 // not in the log and will not be. Those who wait are told; the rest is the business of reign.
 func (p *Partition) depose(why error) {
 	p.serving, p.spent = false, p.naming.Term == p.ledBy
+	p.evict(why)
 	p.stand(Standing{Role: Handing, Epoch: p.tail.Epoch})
 	if p.flight != nil {
 		p.flight.commit.finish(why)

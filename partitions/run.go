@@ -44,6 +44,7 @@ func (p *Partition) drain() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.serving = false
+	p.evict(ErrNotServing)
 	p.room.Broadcast()
 	p.dismiss(ErrNotServing)
 	for p.stopped == nil && (p.flight != nil || !p.open.empty() || p.backlog > 0) {

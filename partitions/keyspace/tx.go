@@ -93,8 +93,12 @@ func (t *Tx) SetCommand(name string) { t.command = name }
 // has ended.
 func (t *Tx) SetClient(name []byte) { t.client = name }
 
-// SetCause says why the effects that follow happen.
-func (t *Tx) SetCause(cause wal.Cause) { t.cause = cause }
+// SetScripted says whether a script causes the effects that follow, or the client itself.
+func (t *Tx) SetScripted(scripted bool) {
+	if t.cause = wal.CauseClient; scripted {
+		t.cause = wal.CauseScript
+	}
+}
 
 // Set makes key hold the string data until expireAt (Unix milliseconds, 0 for ever), whatever it held
 // before. raw marks a string that was made in place. expireAt must not lie in the past: that is a Delete.
@@ -400,8 +404,18 @@ func (t *Tx) release() {
 
 // Rollback undoes the whole unit, newest change first, and takes its effects out of the open record.
 func (t *Tx) Rollback() {
+	t.undoTo(0)
 	s := t.store
-	for i := len(t.undo) - 1; i >= 0; i-- {
+	s.counts, s.flushed, s.newest = t.counts, t.flushed, t.newest
+	*t.out = (*t.out)[:t.start]
+	t.effects = 0
+	t.release()
+}
+
+// undoTo undoes what was done since the first so many steps, newest change first.
+func (t *Tx) undoTo(steps int) {
+	s := t.store
+	for i := len(t.undo) - 1; i >= steps; i-- {
 		u := &t.undo[i]
 		if u.isRow {
 			t.undoRow(u)
@@ -417,10 +431,37 @@ func (t *Tx) Rollback() {
 			s.hot.forget(u.head)
 		}
 	}
-	s.counts, s.flushed, s.newest = t.counts, t.flushed, t.newest
-	*t.out = (*t.out)[:t.start]
-	t.effects = 0
-	t.release()
+}
+
+// Savepoint is a moment within a unit.
+type Savepoint struct {
+	undo, out, last, effects int
+	counts                   counts
+	flushed, newest          uint64
+}
+
+// Save returns a moment that RollbackTo can go back to, before the unit ends.
+func (t *Tx) Save() Savepoint {
+	t.settlePending(nil)
+	s := t.store
+	s.units++
+	t.unit = s.units // what has changed before it is kept once more when it changes again
+	return Savepoint{undo: len(t.undo), out: len(*t.out), last: t.last, effects: t.effects, counts: s.counts, flushed: s.flushed, newest: s.newest}
+}
+
+// RollbackTo undoes what the unit has done since the moment p. Moments after p are no more.
+func (t *Tx) RollbackTo(p Savepoint) {
+	t.undoTo(p.undo)
+	clear(t.undo[p.undo:])
+	t.undo = t.undo[:p.undo]
+	s := t.store
+	s.counts, s.flushed, s.newest = p.counts, p.flushed, p.newest
+	t.seen = min(t.seen, s.newest) // what is undone now need not be waited for
+	*t.out = (*t.out)[:p.out]
+	t.last, t.effects = p.last, p.effects
+	t.pending, t.top, t.topped, t.created = wal.Effect{}, Value{}, false, false
+	t.keyed, t.key = nil, nil
+	s.hot.spot.elements = nil
 }
 
 // clone copies b; the copy of nothing is an empty slice.
