@@ -148,8 +148,11 @@ var _ commands.Partition = (*primaryView)(nil)
 
 // again makes a partition's error that leaves nothing done one that has the command routed again, unless the client is to know it.
 func again(err error) error {
-	if err == nil || errors.Is(err, partitions.ErrRefused) || errors.Is(err, partitions.ErrTooLarge) {
+	if err == nil || errors.Is(err, partitions.ErrRefused) || errors.Is(err, partitions.ErrTooLarge) || errors.Is(err, partitions.ErrOutpaced) {
 		return err
+	}
+	if errors.Is(err, partitions.ErrOccupied) {
+		return fmt.Errorf("%w: %w", commands.ErrRouteAgain, commands.ErrOccupied)
 	}
 	return fmt.Errorf("%w: %w", commands.ErrRouteAgain, err)
 }
@@ -178,6 +181,15 @@ func (v *primaryView) Update(w commands.Writer) (commands.Wait, error) {
 		return nil, commands.ErrRouteAgain
 	}
 	return v.wait(p.Update(w))
+}
+
+// Occupy runs a script, or a transaction with scripts.
+func (v *primaryView) Occupy(w commands.Occupant, writes bool) (commands.Wait, error) {
+	p := v.copyOf.partition.Load()
+	if p == nil {
+		return nil, commands.ErrRouteAgain
+	}
+	return v.wait(p.Occupy(w, writes))
 }
 
 // Snapshot returns the partition as it is now.
@@ -225,6 +237,15 @@ func (v *replicaView) View(r commands.Reader) (commands.Wait, error) {
 // Update never comes to a replica.
 func (v *replicaView) Update(commands.Writer) (commands.Wait, error) {
 	return nil, commands.ErrRouteAgain
+}
+
+// Occupy runs a script that only reads.
+func (v *replicaView) Occupy(w commands.Occupant, writes bool) (commands.Wait, error) {
+	p := v.copyOf.partition.Load()
+	if p == nil || writes {
+		return nil, commands.ErrRouteAgain
+	}
+	return nil, again(p.ReplicaOccupy(w))
 }
 
 // Snapshot returns what the replica has applied.

@@ -179,6 +179,7 @@ type Server struct {
 	SlowlogMicros      int64 // commands slower than this are remembered; negative: none
 	SlowlogLen         int64
 	LatencyThreshold   time.Duration // 0: off
+	BusyScript         time.Duration // how long a script runs before others are told; 0: for ever
 	LatencyTracking    bool
 	LatencyPercentiles []float64
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,11 @@ func (s lone) Update(w commands.Writer) (commands.Wait, error) {
 	return waitFor(s.Partition.Update(w))
 }
 
+// Occupy runs a script, or a transaction with scripts.
+func (s lone) Occupy(w commands.Occupant, writes bool) (commands.Wait, error) {
+	return waitFor(s.Partition.Occupy(w, writes))
+}
+
 // Cost is not asked for: there is nothing to compare the one partition with.
 func (s lone) Cost(commands.Cost) {}
 
@@ -39,6 +45,9 @@ func (s lone) Snapshot() (*keyspace.Snapshot, commands.Wait, error) {
 
 // waitFor keeps a Commit that is not there from becoming a Wait that is.
 func waitFor(c *partitions.Commit, err error) (commands.Wait, error) {
+	if errors.Is(err, partitions.ErrOccupied) {
+		err = fmt.Errorf("%w: %w", commands.ErrRouteAgain, commands.ErrOccupied)
+	}
 	if c == nil {
 		return nil, err
 	}
@@ -70,6 +79,8 @@ func (e *engine) ErrorReply(err error) (r reply.Reply, final bool) {
 		return reply.Errorf("MISCONF %v: writes are refused until there is space again, reads go on", err), false
 	case errors.Is(err, partitions.ErrTooLarge):
 		return reply.Errorf("ERR %v: raise max-unit-size or write less at once; nothing was done", err), false
+	case errors.Is(err, partitions.ErrOutpaced):
+		return reply.Errorf("ERR %v: run the script on the primary", err), false
 	case errors.Is(err, partitions.ErrNotServing):
 		return reply.Error("LOADING shiplog is loading the dataset in memory or stopping"), false
 	default:
@@ -157,6 +168,12 @@ func (e *engine) Suspect(remote, why string) {
 	if now-last >= int64(suspectEvery) && e.suspected.CompareAndSwap(last, now) {
 		e.node.log.Warn("possible security attack: the connection is closed", "client", remote, "why", why)
 	}
+}
+
+// Note writes a script's line into the log.
+func (e *engine) Note(level int, text string) {
+	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
+	e.node.log.Log(context.Background(), levels[level], "a script says", "text", text)
 }
 
 // Facts describes the node.

@@ -203,7 +203,7 @@ func (c *parkedCall) leave() {
 // failed answers the error of a partition that did nothing, or routes the command again.
 func (c *parkedCall) failed(err error) Result {
 	if errors.Is(err, ErrRouteAgain) {
-		return c.hold(lapse{})
+		return c.hold(c.s.holdFor(err, nil))
 	}
 	return c.finish(c.s.failed(err))
 }

@@ -157,7 +157,7 @@ func claim(tx *keyspace.Tx, a Args) reply.Reply {
 
 func newWaitRig(t testing.TB) *rig {
 	r := newRig(t)
-	r.srv.table = NewTable(append(allRows(r.settings), probeRows(), waitRows())...)
+	r.srv.table = NewTable(append(allRows(r.settings, &r.srv.scripts.cache), probeRows(), waitRows())...)
 	return r
 }
 
@@ -307,7 +307,7 @@ func TestBlockedClientIsGone(t *testing.T) {
 func TestBlockedCommandIsRoutedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newClusterRig(t, 1)
-		r.srv.table = NewTable(append(allRows(r.settings), probeRows(), waitRows())...)
+		r.srv.table = NewTable(append(allRows(r.settings, &r.srv.scripts.cache), probeRows(), waitRows())...)
 		p, c, other := r.cluster.parts[0], r.connect(), r.connect()
 		start := time.Now()
 		done := c.pipeline("t.take k 10")

@@ -74,7 +74,7 @@ func newClusterRig(t testing.TB, partitions int) *clusterRig {
 		c.parts = append(c.parts, &fakePartition{store: store})
 	}
 	r.srv = NewServer(Config{Engine: c, Cluster: c, Settings: r.settings, Version: "1.2.3"})
-	r.srv.table = NewTable(append(allRows(r.settings), probeRows())...)
+	r.srv.table = NewTable(append(allRows(r.settings, &r.srv.scripts.cache), probeRows())...)
 	return &clusterRig{rig: r, cluster: c}
 }
 

@@ -46,13 +46,13 @@ type Server struct {
 	tracking tracker
 	notices  notices
 	moves    migrations
+	scripts  scripting
 	base     atomic.Pointer[KeyspaceFacts] // the engine's counters at the last CONFIG RESETSTAT
 }
 
 // NewServer returns a Server with the whole command table.
 func NewServer(c Config) *Server {
 	srv := &Server{
-		table:    NewTable(allRows(c.Settings)...),
 		engine:   c.Engine,
 		cluster:  c.Cluster,
 		changes:  c.Changes,
@@ -62,6 +62,8 @@ func NewServer(c Config) *Server {
 		runID:    newRunID(),
 		started:  time.Now(),
 	}
+	srv.scripts.start()
+	srv.table = NewTable(allRows(c.Settings, &srv.scripts.cache)...)
 	srv.clients.start()
 	srv.totals.start(srv.started)
 	srv.tracking.start()
@@ -97,6 +99,7 @@ type tuning struct {
 	debug           string // enable-debug-command: no, yes, local
 	trackedKeys     int64
 	clientNames     bool          // names of clients go into the log
+	busyAfter       time.Duration // how long a script runs before others are told; 0: for ever
 	hold            time.Duration // the longest that a command is held while its partition is between two primaries
 }
 
@@ -114,6 +117,7 @@ func (srv *Server) Retune() {
 		debug:           s.String("enable-debug-command"),
 		trackedKeys:     s.Int("tracking-table-max-keys"),
 		clientNames:     s.String("changes-client-name") == "yes",
+		busyAfter:       time.Duration(s.Int("busy-reply-threshold")) * time.Millisecond,
 		hold:            time.Duration(s.Int("cluster-hold-ms")) * time.Millisecond,
 	}
 	srv.tuned.Store(t)

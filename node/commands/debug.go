@@ -145,7 +145,7 @@ func debugObject(s *Session, a Args) reply.Reply {
 	wait, err := p.View(read)
 	switch {
 	case errors.Is(err, ErrRouteAgain):
-		return s.holdOwn(lapse{}, s.srv.table.Lookup(a[0]), a)
+		return s.holdOwn(s.holdFor(err, p), s.srv.table.Lookup(a[0]), a)
 	case err != nil:
 		result := s.failed(err)
 		s.outcome.Close = result.Close

@@ -107,7 +107,7 @@ func (s *Session) mayWrite(row *Row) bool {
 	if row.Name == "exec" {
 		return s.multi.writes
 	}
-	return row.Flags&(FlagWrite|FlagMayReplicate) != 0
+	return row.mayWrite()
 }
 
 // postponed runs the command when the pause is over.
@@ -156,7 +156,7 @@ func (s *Session) run(row *Row, a Args) Result {
 	start := time.Duration(s.lastAt.Load())
 	result, err := s.execute(p, row, a)
 	if err != nil {
-		return s.holdRow(lapse{}, row, a)
+		return s.holdRow(s.holdFor(err, p), row, a)
 	}
 	took := s.srv.now() - start
 	s.account(row, a, &result.Reply, took)
@@ -186,6 +186,8 @@ func (s *Session) execute(p Partition, row *Row, a Args) (Result, error) {
 		return s.own(row, a), nil
 	case p == nil:
 		return s.everywhere(row, a)
+	case row.runsScript():
+		return s.runScript(p, row, a)
 	case row.Snapshot != nil:
 		return s.walk(p, row, a)
 	case row.Read != nil:
@@ -269,6 +271,22 @@ func (s *Session) write(row *Row, tx *keyspace.Tx, a Args) reply.Reply {
 		return *refusal
 	}
 	return row.Write(tx, a)
+}
+
+// data runs a handler on data within a unit; tx is nil when that only reads.
+func (s *Session) data(row *Row, v *keyspace.View, tx *keyspace.Tx, a Args) reply.Reply {
+	switch {
+	case row.Read != nil:
+		return s.read(row, v, a)
+	case row.Write != nil && tx != nil:
+		return s.write(row, tx, a)
+	case row.Write != nil:
+		return reply.Error("ERR Write commands are not allowed from read-only scripts.")
+	default:
+		snap := v.Snapshot()
+		defer snap.Close()
+		return row.Snapshot(snap, a)
+	}
 }
 
 // account counts a command that ran, and notes it when it was slow.

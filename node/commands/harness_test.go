@@ -38,7 +38,7 @@ func newRig(t testing.TB, settings ...[2]string) *rig {
 		r.settings.values[pair[0]] = pair[1]
 	}
 	r.srv = NewServer(Config{Engine: r.engine, Settings: r.settings, Version: "1.2.3"})
-	r.srv.table = NewTable(append(allRows(r.settings), probeRows())...)
+	r.srv.table = NewTable(append(allRows(r.settings, &r.srv.scripts.cache), probeRows())...)
 	return r
 }
 
@@ -247,6 +247,33 @@ func (p *fakePartition) Update(w Writer) (Wait, error) {
 	return p.wait, nil
 }
 
+// Occupy holds the lock all the time, as far as the unit does not want to give it up.
+func (p *fakePartition) Occupy(w Occupant, _ bool) (Wait, error) {
+	p.mu.Lock()
+	if p.refuse != nil {
+		p.mu.Unlock()
+		return nil, p.refuse
+	}
+	loose := false
+	w.Lend(func(do func()) error {
+		if loose {
+			p.mu.Lock()
+			loose = false
+		}
+		do()
+		return nil
+	}, func() {
+		if !loose {
+			p.mu.Unlock()
+			loose = true
+		}
+	})
+	p.unit(w)
+	p.attend()
+	p.mu.Unlock()
+	return p.wait, nil
+}
+
 func (p *fakePartition) unit(w Writer) {
 	p.units++
 	tx := p.store.Begin(time.Now().UnixMilli(), 1, &p.body)
@@ -284,6 +311,7 @@ var (
 
 // fakeEngine is a node with one partition.
 type fakeEngine struct {
+	noted     []string
 	suspects  []string
 	partition *fakePartition
 	clients   []*client
@@ -330,6 +358,8 @@ func (e *fakeEngine) Shutdown(how ShutdownMode) error {
 
 func (e *fakeEngine) AbortShutdown() bool { return false }
 
+func (e *fakeEngine) Note(_ int, text string) { e.noted = append(e.noted, text) }
+
 func (e *fakeEngine) Suspect(remote, _ string) { e.suspects = append(e.suspects, remote) }
 
 // fakeSettings are settings in a map.
@@ -338,7 +368,7 @@ type fakeSettings struct{ values map[string]string }
 func newFakeSettings() *fakeSettings {
 	return &fakeSettings{values: map[string]string{
 		"requirepass": "", "maxclients": "100", "slowlog-log-slower-than": "-1", "slowlog-max-len": "128",
-		"latency-monitor-threshold": "0", "latency-tracking": "yes",
+		"busy-reply-threshold": "5000", "latency-monitor-threshold": "0", "latency-tracking": "yes",
 		"latency-tracking-info-percentiles": "50 99 99.9", "enable-debug-command": "no", "tracking-table-max-keys": "1000",
 		"proto-max-bulk-len": "1048576",
 	}}

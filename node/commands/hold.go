@@ -35,7 +35,11 @@ func (s *Session) holdBack(hold Hold, next func(final *reply.Reply) Result) Resu
 		if s.holdUntil == 0 {
 			s.holdUntil = s.srv.now() + s.srv.tune().hold
 		}
-		bounded, cancel := context.WithTimeout(ctx, s.holdUntil-s.srv.now())
+		_, scripted := hold.(busy) // whose end is sure, or told
+		bounded, cancel := ctx, context.CancelFunc(func() {})
+		if !scripted {
+			bounded, cancel = context.WithTimeout(ctx, s.holdUntil-s.srv.now())
+		}
 		defer cancel()
 		final := hold.Await(bounded)
 		if ctx.Err() != nil {

@@ -91,11 +91,7 @@ func (i *infoText) memory() {
 	i.field("allocator_active", m.Used)
 	i.field("allocator_resident", m.RSS)
 	i.size("total_system_memory", m.System)
-	i.zeros("used_memory_vm_eval", "used_memory_vm_functions", "used_memory_scripts_eval", "used_memory_functions")
-	i.size("used_memory_vm_total", 0)
-	i.size("used_memory_lua", 0)
-	i.size("used_memory_scripts", 0)
-	i.zeros("number_of_cached_scripts", "number_of_functions", "number_of_libraries")
+	i.scripts()
 	i.size("maxmemory", i.srv.settings.Int("maxmemory"))
 	policy := i.srv.settings.String("maxmemory-policy")
 	if policy == "" {
@@ -120,6 +116,20 @@ func (i *infoText) memory() {
 	i.field("mem_block_cache", m.BlockCache)
 	i.field("mem_memtables", m.Memtables)
 	i.field("mem_limit", m.Limit)
+}
+
+// scripts shows what scripts take.
+func (i *infoText) scripts() {
+	count, bytes := i.srv.scripts.cache.held()
+	states := i.srv.scripts.bytes()
+	i.size("used_memory_lua", states)
+	i.field("used_memory_vm_eval", states)
+	i.field("used_memory_scripts_eval", bytes)
+	i.field("number_of_cached_scripts", count)
+	i.zeros("number_of_functions", "number_of_libraries", "used_memory_vm_functions")
+	i.size("used_memory_vm_total", states)
+	i.zeros("used_memory_functions")
+	i.size("used_memory_scripts", int64(bytes))
 }
 
 // persistence shows the flush of the state in the place of RDB, and the log in the place of AOF.

@@ -8,6 +8,16 @@ func (r *Row) EachKey(a Args, fn func(key []byte) bool) {
 	r.eachKeySpec(a, func(key []byte, _ *KeySpec) bool { return fn(key) })
 }
 
+// keyless tells whether a command's words name no key.
+func (r *Row) keyless(a Args) bool {
+	none := true
+	r.EachKey(a, func([]byte) bool {
+		none = false
+		return false
+	})
+	return none
+}
+
 // eachKeySpec is EachKey with the specification that each key was found by.
 func (r *Row) eachKeySpec(a Args, fn func(key []byte, spec *KeySpec) bool) {
 	for i := range r.Keys {

@@ -82,7 +82,7 @@ type KeySpec struct {
 // can fail before it tells tx anything. Both may run twice for one command (the partition fetches cold keys
 // between the runs), so they change nothing but tx. Snapshot walks many keys: it runs outside the lock, on a
 // consistent snapshot. Session runs on the connection's own goroutine or loop and uses Session.Later for
-// whatever blocks.
+// whatever blocks. A command that runs a script has none of these: its state says which.
 //
 // With Blocks a command on keys may wait for them. A reply of Read or Write that is null then means that there is nothing for it yet:
 // outside a transaction it is run again when a key that its first KeySpec names has changed, until another reply comes, which is
@@ -115,7 +115,7 @@ type Row struct {
 	Session  func(s *Session, a Args) reply.Reply
 
 	Wait  Waiting
-	state *rowState // given by the table
+	state *rowState // given by the table, but for what finds a script
 }
 
 // Waiting says how a command waits that finds nothing to do. The zero value: it does not.
@@ -143,13 +143,24 @@ type rowState struct {
 	syntax []argument
 	merge  func([]reply.Reply) reply.Reply // of a command on all keys
 	stats  rowStats
+	script func(a Args) (*script, *reply.Reply) // finds the script that the command is to run, or says why there is none; of those that run one
 }
 
 // data tells whether the command works on a partition's keys.
-func (r *Row) data() bool { return r.Read != nil || r.Write != nil || r.Snapshot != nil }
+func (r *Row) data() bool {
+	return r.Read != nil || r.Write != nil || r.Snapshot != nil || r.runsScript()
+}
+
+// runsScript tells whether the command runs a script.
+func (r *Row) runsScript() bool { return r.state != nil && r.state.script != nil }
 
 // keyed tells whether the command works on keys that its words name.
 func (r *Row) keyed() bool { return len(r.Keys) > 0 && r.data() }
+
+// mayWrite tells whether the command may change something.
+func (r *Row) mayWrite() bool {
+	return r.Flags&(FlagWrite|FlagMayReplicate) != 0 || r.runsScript() && r.Flags&FlagReadonly == 0
+}
 
 // container tells whether the command is only a frame for its sub-commands.
 func (r *Row) container() bool { return !r.data() && r.Session == nil }

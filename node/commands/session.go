@@ -40,6 +40,16 @@ type Parked interface {
 	Wake(w Wait, err error)
 }
 
+// Occupant is a script, or a transaction that runs one. It reaches the state only by way of what Lend is given before Write or Read is called:
+// touch runs a function at the state, or returns an error when the unit is over; loosen gives the partition's lock up at once. Evicted
+// is told that the unit is over, from another goroutine and under the lock; it must not block.
+type Occupant interface {
+	Reader
+	Writer
+	Lend(touch func(do func()) error, loosen func())
+	Evicted(why error)
+}
+
 // Partition runs commands on one partition's state. The Wait is nil when nothing has to be awaited. An
 // error means that nothing was done.
 type Partition interface {
@@ -48,6 +58,8 @@ type Partition interface {
 	// Park is Update for a command that waits for keys while it is not served: first come, first served. With served false it
 	// waits, and a reply that says so rests on the Wait.
 	Park(w Parked, keys [][]byte) (wait Wait, served bool, err error)
+	// Occupy is Update for a unit that may take long. With writes false it is only to read, perhaps in a View.
+	Occupy(w Occupant, writes bool) (Wait, error)
 	// Unpark takes out what waits, and tells whether it did: else Wake has been called.
 	Unpark(w Parked) bool
 	Watch(key []byte, w *keyspace.Watch)
@@ -61,6 +73,9 @@ type Partition interface {
 // ErrRouteAgain is wrapped by a Partition's error when it no longer serves, or does not serve yet: nothing was done, and
 // the command is routed again.
 var ErrRouteAgain = errors.New("the partition is not served here now")
+
+// ErrOccupied is wrapped, beside ErrRouteAgain, by a Partition's error when a script has it for itself.
+var ErrOccupied = errors.New("a script has the partition")
 
 // Hold stands for a partition that is between two primaries.
 type Hold interface {
@@ -108,6 +123,8 @@ type Engine interface {
 	// Suspect tells the operator that the client at remote may be an attack. It does not block, and may be called as
 	// often as clients can make it be.
 	Suspect(remote, why string)
+	// Note writes a script's line into the node's log; level is 0 (debug) to 3 (warning).
+	Note(level int, text string)
 }
 
 // ShutdownMode is how SHUTDOWN asks the node to stop. The log is complete in every case; Save chooses

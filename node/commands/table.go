@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"shiplog/node/reply"
 )
 
 // Table is every command that there is. It does not change after NewTable.
@@ -29,14 +31,14 @@ func NewTable(groups ...[]Row) *Table {
 }
 
 // allRows are the rows of every group, on a node with the given settings.
-func allRows(settings Settings) [][]Row {
+func allRows(settings Settings, scripts *scriptCache) [][]Row {
 	maxString := func() int64 { return settings.Int("proto-max-bulk-len") }
 	clustered := func() bool { return settings.String("cluster-enabled") == "yes" }
 	maxSparse := func() int64 { return settings.Limits().Sparse }
 	return [][]Row{stringRows(maxString), bitmapRows(maxString), hyperLogLogRows(maxSparse), listRows(), setRows(settings.Limits),
 		hashRows(settings.Limits), zsetRows(settings.Limits), geoRows(settings.Limits),
 		streamRows(settings.Limits), keyRows(), sortRows(clustered),
-		transactionRows(), connectionRows(), serverRows(), clusterRows(), changesRows()}
+		transactionRows(), scriptingRows(scripts), connectionRows(), serverRows(), clusterRows(), changesRows()}
 }
 
 func (t *Table) add(row *Row) {
@@ -50,9 +52,13 @@ func (t *Table) add(row *Row) {
 
 // prepare gives the row and its sub-commands what the table adds to them.
 func (r *Row) prepare(parent *Row) {
-	r.state = &rowState{upper: strings.ToUpper(r.Name), parent: parent, syntax: parseSyntax(r.Syntax), merge: mergeOf(r.Tips)}
+	var script func(a Args) (*script, *reply.Reply)
+	if r.runsScript() {
+		script = r.state.script
+	}
+	r.state = &rowState{script: script, upper: strings.ToUpper(r.Name), parent: parent, syntax: parseSyntax(r.Syntax), merge: mergeOf(r.Tips)}
 	handlers := 0
-	for _, has := range []bool{r.Read != nil, r.Write != nil, r.Snapshot != nil, r.Session != nil} {
+	for _, has := range []bool{r.Read != nil, r.Write != nil, r.Snapshot != nil, r.Session != nil, r.runsScript()} {
 		if has {
 			handlers++
 		}

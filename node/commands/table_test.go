@@ -93,7 +93,7 @@ func TestTableIsAsSpecified(t *testing.T) {
 	want := readSpecification(t)
 	known := differences()
 	own := ours()
-	table := NewTable(allRows(newFakeSettings())...)
+	table := NewTable(allRows(newFakeSettings(), new(scriptCache))...)
 	table.each(func(r *Row) {
 		spec, there := want[r.Name]
 		if own[r.Name] != "" && !there {
@@ -223,7 +223,7 @@ func TestArity(t *testing.T) {
 }
 
 func TestLookupDoesNotAllocate(t *testing.T) {
-	table := NewTable(allRows(newFakeSettings())...)
+	table := NewTable(allRows(newFakeSettings(), new(scriptCache))...)
 	words := Args{[]byte("CliENT"), []byte("kilL"), []byte("x")}
 	if table.Resolve(words) == nil {
 		t.Fatal("not found")

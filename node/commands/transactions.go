@@ -14,6 +14,7 @@ type transaction struct {
 	open    bool
 	spoiled bool // a command was refused: EXEC aborts
 	writes  bool // some command may write
+	scripts bool // some command runs a script
 	queue   []queued
 	bytes   int
 	running bool // EXEC runs the commands: those that would block do not
@@ -83,7 +84,8 @@ func (s *Session) queue(row *Row, a Args) Result {
 	s.passed(row)
 	m := &s.multi
 	m.queue = append(m.queue, queued{row: row, args: a.clone()})
-	m.writes = m.writes || row.Flags&(FlagWrite|FlagMayReplicate) != 0
+	m.writes = m.writes || row.mayWrite()
+	m.scripts = m.scripts || row.runsScript()
 	size := footprint(a)
 	m.bytes += size
 	s.held.Add(int64(size))
@@ -207,13 +209,16 @@ func exec(s *Session, _ Args) reply.Reply {
 		s.discard()
 		return reply.Error("EXECABORT Transaction discarded because of previous errors.")
 	}
+	if m.scripts { // which may take long
+		return s.Later(func(context.Context) Result { return s.transactOr(nil) })
+	}
 	s.outcome = s.transact()
 	return s.outcome.Reply
 }
 
 // transact runs the queued commands and ends the transaction, unless it has to wait for its partition.
 func (s *Session) transact() Result {
-	queue, writes := s.multi.queue, s.multi.writes
+	queue, writes, scripts := s.multi.queue, s.multi.writes, s.multi.scripts
 	p, elsewhere, hold := s.home(queue)
 	switch {
 	case hold != nil:
@@ -222,17 +227,18 @@ func (s *Session) transact() Result {
 		s.discard()
 		return Result{Reply: *elsewhere}
 	}
-	u := &unit{s: s, queue: queue, replies: make([]reply.Reply, len(queue)), took: make([]time.Duration, len(queue))}
+	u := &unit{s: s, queue: queue, scripts: scripts, replies: make([]reply.Reply, len(queue)), took: make([]time.Duration, len(queue))}
 	var err error
 	switch {
 	case p != nil:
+		u.partition = p
 		u.wait, err = u.run(p, writes)
 	case s.watched != nil:
 		u.wait, err = u.run(s.watched.partition, false)
 		u.aborted = u.aborted || errors.Is(err, ErrRouteAgain) // who left cannot tell what has changed since
 	}
 	if errors.Is(err, ErrRouteAgain) && !u.aborted {
-		return s.holdBack(lapse{}, s.transactOr)
+		return s.holdBack(s.holdFor(err, u.partition), s.transactOr)
 	}
 	u.cost(p)
 	s.discard()
@@ -271,6 +277,8 @@ func (s *Session) home(queue []queued) (home Partition, elsewhere *reply.Reply, 
 		q := &queue[i]
 		var p Partition
 		switch {
+		case q.row.runsScript() && q.row.keyless(q.args) && len(queue) > 1: // it runs where the others do
+			continue
 		case q.row.keyed():
 			p, elsewhere, hold = s.srv.engine.Route(q.row, q.args, s.standing)
 		case q.row.data():
@@ -336,12 +344,20 @@ type unit struct {
 	replies []reply.Reply
 	took    []time.Duration
 	aborted bool // a watched key has changed
+	scripts bool // some command runs a script
 	wait    Wait
 	close   bool
+
+	partition Partition
+	touch     func(do func()) error // with scripts
+	loosen    func()
 }
 
 func (u *unit) run(p Partition, writes bool) (Wait, error) {
-	if writes {
+	switch {
+	case u.scripts:
+		return p.Occupy(u, writes)
+	case writes:
 		return p.Update(u)
 	}
 	return p.View(u)
@@ -369,8 +385,7 @@ func (u *unit) Read(v *keyspace.View) { u.each(v, nil) }
 func (u *unit) Write(tx *keyspace.Tx) { u.each(&tx.View, tx) }
 
 func (u *unit) each(v *keyspace.View, tx *keyspace.Tx) {
-	if w := u.s.watched; w != nil && w.watch.Dirty(v) {
-		u.aborted = true
+	if u.aborted = u.changed(v); u.aborted {
 		return
 	}
 	for i := range u.queue {
@@ -380,25 +395,57 @@ func (u *unit) each(v *keyspace.View, tx *keyspace.Tx) {
 		}
 		start := u.s.srv.now()
 		u.replies[i] = u.one(q, v, tx)
-		if err := u.replies[i].Gather(); err != nil {
-			u.replies[i] = reply.Errorf("ERR %v", err)
-		}
 		u.took[i] = u.s.srv.now() - start
 	}
 }
 
-func (u *unit) one(q *queued, v *keyspace.View, tx *keyspace.Tx) reply.Reply {
-	switch {
-	case q.row.Read != nil:
-		return u.s.read(q.row, v, q.args)
-	case q.row.Write != nil:
-		return u.s.write(q.row, tx, q.args)
-	default:
-		snap := v.Snapshot()
-		defer snap.Close()
-		return q.row.Snapshot(snap, q.args)
+// changed tells whether a watched key has changed.
+func (u *unit) changed(v *keyspace.View) (changed bool) {
+	if w := u.s.watched; w != nil {
+		_ = u.at(func() { changed = w.watch.Dirty(v) }) // over before it has begun, the unit does nothing in any case
 	}
+	return changed
 }
+
+// at runs do where the state may be touched.
+func (u *unit) at(do func()) error {
+	if u.touch == nil {
+		do()
+		return nil
+	}
+	return u.touch(do)
+}
+
+func (u *unit) one(q *queued, v *keyspace.View, tx *keyspace.Tx) (r reply.Reply) {
+	if q.row.runsScript() {
+		return u.script(q, v, tx)
+	}
+	if err := u.at(func() {
+		r = u.s.data(q.row, v, tx, q.args)
+		if err := r.Gather(); err != nil {
+			r = reply.Errorf("ERR %v", err)
+		}
+	}); err != nil {
+		return reply.Errorf("ERR %v", err) // nobody will see it
+	}
+	return r
+}
+
+// script runs a script as a part of the transaction.
+func (u *unit) script(q *queued, v *keyspace.View, tx *keyspace.Tx) reply.Reply {
+	run, refusal := u.s.newScriptRun(u.partition, q.row, q.args)
+	if refusal != nil {
+		return *refusal
+	}
+	run.touch, run.loosen = u.touch, u.loosen
+	return run.on(v, tx)
+}
+
+// Lend takes what scripts need for their commands.
+func (u *unit) Lend(touch func(do func()) error, loosen func()) { u.touch, u.loosen = touch, loosen }
+
+// Evicted stops the script that runs.
+func (u *unit) Evicted(why error) { u.s.srv.scripts.stop(u.s, why) }
 
 // finish runs, from the i-th on, a transaction's commands that need no data, counts all of them and makes the
 // reply. Those commands run after the unit, outside the partition's lock, in their order.
