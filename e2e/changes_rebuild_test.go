@@ -142,6 +142,7 @@ func (f *changeFollower) readJSON(c *Client) {
 			last = at
 			f.model.apply(f.t, &change)
 			f.seen[change.Op]++
+			f.seen["caused by "+change.Cause]++
 			f.count++
 		}
 	}
@@ -196,7 +197,7 @@ func (f *changeFollower) report(began time.Time) {
 	}
 	for _, op := range []string{"set", "del", "expire", "persist", "flush", "rename", "hset", "hdel", "sadd", "srem", "zadd", "zrem",
 		"lpush", "rpush", "lpop", "rpop", "lset", "linsert", "lrem",
-		"xadd", "xdel", "xtrim", "xgroup", "xungroup", "xconsumer", "xunconsumer", "xpend", "xack", "xsetid"} {
+		"caused by client", "caused by script", "xadd", "xdel", "xtrim", "xgroup", "xungroup", "xconsumer", "xunconsumer", "xpend", "xack", "xsetid"} {
 		if f.seen[op] == 0 {
 			f.t.Errorf("there was no %s", op)
 		}

@@ -46,6 +46,8 @@ func unscripted(command, token string) string {
 		return "what it does is pushed to other connections: TestTracking compares that"
 	case command == "client|reply" && token == "SKIP":
 		return "it is in connection.script, as raw bytes"
+	case command == "script|debug" && token != "NO":
+		return "redis-server would debug the scripts that follow: node/commands holds what is answered"
 	}
 	return ""
 }
