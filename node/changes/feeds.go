@@ -217,27 +217,34 @@ func (f *Feeds) Trimmed(ctx context.Context, p Position) *Trimmed {
 	if err != nil || p.Seq+1 >= bounds.First {
 		return nil
 	}
-	var t *Trimmed
-	_ = errors.As(f.Explain(ctx, p.Partition, ErrTrimmed), &t) // any other error: not now
+	t, _ := f.explain(ctx, p.Partition, ErrTrimmed) // an error: not now
 	return t
 }
 
-// Explain adds to ErrTrimmed where to go on, and returns any other error as it is.
+// Explain adds to ErrTrimmed where to go on, for a reader who is told so and is counted, and returns any other error as it is.
 func (f *Feeds) Explain(ctx context.Context, partition int, err error) error {
 	if !errors.Is(err, ErrTrimmed) {
 		return err
 	}
-	source, failed := f.cfg.Sources.Source(partition)
-	if failed != nil {
-		return failed
-	}
-	first, failed := beginning(ctx, source)
+	t, failed := f.explain(ctx, partition, err)
 	if failed != nil {
 		return failed
 	}
 	f.counts.trimmed.Add(1)
+	return t
+}
+
+func (f *Feeds) explain(ctx context.Context, partition int, why error) (*Trimmed, error) {
+	source, failed := f.cfg.Sources.Source(partition)
+	if failed != nil {
+		return nil, failed
+	}
+	first, failed := beginning(ctx, source)
+	if failed != nil {
+		return nil, failed
+	}
 	return &Trimmed{
 		First:    Position{Partition: partition, Position: first},
-		Snapshot: Position{Partition: partition, Position: source.Reached()}, why: err,
-	}
+		Snapshot: Position{Partition: partition, Position: source.Reached()}, why: why,
+	}, nil
 }
