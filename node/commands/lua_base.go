@@ -19,7 +19,7 @@ func (st *luaState) openBase() {
 	own := map[string]lua.LGFunction{
 		"tostring": baseTostring, luaText: baseText, "collectgarbage": baseCollect, "gcinfo": baseGcinfo,
 		"rawset": st.baseRawset, "rawget": st.baseRawget, "setmetatable": st.baseSetmetatable, "getmetatable": st.baseGetmetatable,
-		"loadstring": st.baseLoadstring, "load": st.baseLoad, "pcall": basePcall, "error": baseError, "unpack": baseUnpack, "tonumber": baseTonumber,
+		"loadstring": st.baseLoadstring, "load": st.baseLoad, "pcall": st.nested(basePcall), "xpcall": st.nested(st.globals.RawGetString("xpcall").(*lua.LFunction).GFunction), "error": baseError, "unpack": baseUnpack, "tonumber": baseTonumber,
 		"next":  st.shown(next.GFunction),
 		"pairs": st.basePairs,
 	}
@@ -171,6 +171,21 @@ func (st *luaState) load(l *lua.LState, text, chunk string) int {
 	fn.Env = st.env
 	l.Push(fn)
 	return 1
+}
+
+// protectedMost is how many protected calls may stand within one another, as many as in Lua.
+const protectedMost = 200
+
+// nested bounds how many calls of fn stand within one another: to end many takes the interpreter long.
+func (st *luaState) nested(fn lua.LGFunction) lua.LGFunction {
+	return func(l *lua.LState) int {
+		if st.within >= protectedMost {
+			l.RaiseError("C stack overflow")
+		}
+		st.within++
+		defer func() { st.within-- }()
+		return fn(l)
+	}
 }
 
 // basePcall is pcall as Redis has it: an error that a command has raised comes as its text.

@@ -31,6 +31,7 @@ type luaState struct {
 	json    jsonSettings
 	null    *lua.LUserData // cjson.null
 	strings *lua.LTable    // what getmetatable shows of strings
+	within  int            // protected calls within one another
 	touched bool           // settings were changed, or a guard failed: it is not used again
 }
 
