@@ -89,6 +89,18 @@ func (c *LocalCluster) takesAway(t *testing.T, ask *LocalMember) {
 		}
 		return err
 	})
+	for range 10 { // and stays alone, though the others call its address: they would take it in at once
+		time.Sleep(200 * time.Millisecond)
+		for _, who := range []struct {
+			m     *LocalMember
+			nodes int
+		}{{m, 1}, {ask, len(c.Members)}} {
+			known, err := answerOf(who.m, "CLUSTER", "NODES")
+			if err != nil || strings.Count(known, "\n") != who.nodes {
+				t.Fatalf("%s knows %v %s, want %d nodes", who.m.Addr, err, known, who.nodes)
+			}
+		}
+	}
 	if err := c.KillMember(m); err != nil {
 		t.Fatal(err)
 	}

@@ -117,6 +117,11 @@ func (s *Server) SetRoutes(routes []string) error {
 	return s.change("routes", func(c *Cluster) { c.Routes = slices.Clone(routes) })
 }
 
+// Join is SetRoutes for a server whose secret was not yet that of the cluster: servers that know the cluster's only are let in from now on.
+func (s *Server) Join(secret string, routes []string) error {
+	return s.change("secret and routes", func(c *Cluster) { c.Secret, c.Routes = secret, slices.Clone(routes) })
+}
+
 // SetTags gives the server of a cluster other tags. Streams that are there stay where they are.
 func (s *Server) SetTags(tags []string) error {
 	return s.change("tags", func(c *Cluster) { c.Tags = slices.Clone(tags) })
@@ -141,7 +146,7 @@ func (s *Server) change(what string, how func(*Cluster)) error {
 	if err := after.check(); err != nil {
 		return fmt.Errorf("set %s: %w", what, err)
 	}
-	if slices.Equal(before.Routes, after.Routes) && slices.Equal(before.Tags, after.Tags) {
+	if before.Secret == after.Secret && slices.Equal(before.Routes, after.Routes) && slices.Equal(before.Tags, after.Tags) {
 		return nil
 	}
 	s.cluster = &after

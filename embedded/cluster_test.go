@@ -484,6 +484,7 @@ func (l *locked) String() string {
 }
 
 // Servers with different secrets never meet, and what is said about it names no secret.
+// Servers with another secret are not let in, until they are told the right one.
 func TestSecretsKeepApart(t *testing.T) {
 	var text locked
 	logger := slog.New(slog.NewTextHandler(&text, nil))
@@ -509,6 +510,16 @@ func TestSecretsKeepApart(t *testing.T) {
 			t.Errorf("the log names a secret: %s", text.String())
 		}
 	}
+	if err := other.Join(testSecret, addresses(one)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both are let in by each other", func() bool {
+		routes, err := one.running(t).Routez(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(routes.Routes, func(r *server.RouteInfo) bool { return r.RemoteName == "n1" })
+	})
 }
 
 func TestClusterClosed(t *testing.T) {

@@ -139,7 +139,10 @@ func (m *members) Meet(_ context.Context, host string, port, busPort int) error 
 		return nil
 	}
 	routes := append(slices.Clone(m.routes), address)
-	if err := m.node.nats.SetRoutes(routes); err != nil {
+	if err := m.node.dir.comeBack(); err != nil {
+		return err
+	}
+	if err := m.node.nats.Join(m.node.cfg.Cluster.Secret, routes); err != nil {
 		return err
 	}
 	m.routes = routes

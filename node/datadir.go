@@ -34,6 +34,7 @@ const (
 	modeName   = "mode"
 	readerName = "changes.nats"
 	resetName  = "reset"
+	asideName  = "aside"
 )
 
 // Mode says what a data directory was made for. JetStream's files of a lone node are of no use to a cluster, and it would delete
@@ -59,6 +60,7 @@ const (
 //	snapshot.store      the identity of the snapshot store that the node has seen
 //	changes.nats        the URL with which NATS clients read changes, when the node has made their password
 //	cluster.json        the newest cluster map that the node has seen, if it is in a cluster
+//	aside               the node has started over, and lets no node in until it is told whom to meet
 //	reset               the next process starts over as a new node: CLUSTER RESET was answered and not done yet
 //	log/origin          when this file itself was made, in a cluster: what a copy of the directory says is not so
 //	former/             log, state and node.id of an earlier life, until the cluster has taken in the present one

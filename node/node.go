@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -104,6 +105,13 @@ func (n *Node) openNATS() (err error) {
 			return err
 		}
 		c.Cluster = n.clusterConfig(known)
+		alone, err := n.aside()
+		if err != nil {
+			return err
+		}
+		if alone {
+			c.Cluster.Secret = rand.Text()
+		}
 	}
 	if c.Changes, err = n.changesAccount(); err != nil {
 		return err

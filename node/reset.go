@@ -78,8 +78,41 @@ func (d *DataDir) startOver() error {
 	if _, err := createNodeID(d.Path); err != nil {
 		return err
 	}
+	if err := writeDurably(filepath.Join(d.Path, asideName), "in no cluster until it is told whom to meet"); err != nil {
+		return err
+	}
 	if err := os.Remove(mark); err != nil {
 		return err
+	}
+	return syncDir(d.Path)
+}
+
+// aside tells whether a node that has started over is to stay alone: the servers of the cluster that it was in call its address for
+// ever, and would take it in again within a second. So its server has a secret of its own until it is told whom to meet, by CLUSTER MEET,
+// join or expect.
+func (n *Node) aside() (bool, error) {
+	_, err := os.Stat(filepath.Join(n.dir.Path, asideName))
+	if err != nil {
+		return false, unlessAbsent(err)
+	}
+	if c := &n.cfg.Cluster; len(c.Join) > 0 || c.Expect > 0 {
+		return false, n.dir.comeBack()
+	}
+	return true, nil
+}
+
+// unlessAbsent is err, but nil if it says that a file is not there.
+func unlessAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// comeBack ends being aside, also after a crash.
+func (d *DataDir) comeBack() error {
+	if err := os.Remove(filepath.Join(d.Path, asideName)); err != nil {
+		return unlessAbsent(err)
 	}
 	return syncDir(d.Path)
 }

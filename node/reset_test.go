@@ -30,3 +30,47 @@ func TestMayReset(t *testing.T) {
 		}
 	}
 }
+
+// A node that has started over stays alone, also after its next start, until it is told whom to meet.
+func TestAside(t *testing.T) {
+	path := t.TempDir()
+	open := func() *DataDir {
+		d, err := OpenDataDir(path, ModeCluster)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	shut := func(d *DataDir) {
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(when string, want bool, change func(*Config, *DataDir)) {
+		t.Helper()
+		d := open()
+		defer shut(d)
+		n := &Node{dir: d, cfg: new(Config)}
+		if change != nil {
+			change(n.cfg, d)
+		}
+		if got, err := n.aside(); got != want || err != nil {
+			t.Errorf("%s: aside is %t, %v", when, got, err)
+		}
+	}
+	starts := func(_ *Config, d *DataDir) {
+		if err := d.markReset(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is("a new node", false, starts)
+	is("it has started over", true, nil)
+	is("and was started again", true, nil)
+	is("to join", false, func(c *Config, _ *DataDir) { c.Cluster.Join = []string{"127.0.0.1:27000"} })
+	is("and again, as what it is then", false, starts)
+	is("it was met", false, func(_ *Config, d *DataDir) {
+		if err := d.comeBack(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -48,7 +48,7 @@ func serve(args []string, open opener, to streams) error {
 		if !errors.Is(err, node.ErrReset) {
 			return errors.Join(err, messages.Close())
 		}
-		fmt.Fprintln(to.out, "reset: this node starts over as a new one, which knows no other until CLUSTER MEET or its next start")
+		fmt.Fprintln(to.out, "reset: this node starts over as a new one, which knows no other, and lets none in, until CLUSTER MEET is sent to it or it is started with join")
 		config = config.Unjoined()
 	}
 }
