@@ -298,7 +298,7 @@ func TestResetStartsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := mustOpen(t, path)
-	want := []string{". drwx------", "changes.nats -rw-------", "format -rw-------", "log drwx------", "mode -rw-------", "node.id -rw-------",
+	want := []string{". drwx------", "aside -rw-------", "changes.nats -rw-------", "format -rw-------", "log drwx------", "mode -rw-------", "node.id -rw-------",
 		"shiplog.lock -rw-------", "state drwx------"}
 	if got := tree(t, path); !slices.Equal(got[1:], want[1:]) {
 		t.Errorf("left %q, want %q", got, want)
