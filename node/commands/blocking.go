@@ -87,7 +87,11 @@ func (c *parkedCall) begin() Result {
 	start := s.srv.now()
 	wait, served, err := p.Park(c, c.keys())
 	c.ran += s.srv.now() - start
-	s.sample(p, c.args, &c.turn.reply, c.ran)
+	said := new(reply.Reply) // a command that is parked is not ours any more: it may be served at this moment
+	if served {
+		said = &c.turn.reply
+	}
+	s.sample(p, c.args, said, c.ran)
 	switch {
 	case err != nil:
 		return c.failed(err)
