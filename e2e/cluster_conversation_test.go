@@ -33,7 +33,7 @@ type process struct {
 }
 
 // talksWithin is how many minutes a program may talk.
-const talksWithin, talksWithinLong = 10, 120
+const talksWithin, talksWithinLong = 4, 120
 
 // program starts conversations with a program that takes a key, a value and start-up nodes.
 func program(words ...string) starter {

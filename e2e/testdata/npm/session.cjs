@@ -30,18 +30,24 @@ async function aLine () {
   for await (const _ of readline.createInterface({ input: process.stdin })) break
 }
 
+// within2s gives a promise up that is not fulfilled within 2 seconds.
+function within2s (promise, what) {
+  return Promise.race([promise, sleep(2000).then(() => { throw new Error(`no ${what} within 2 s`) })])
+}
+
 // patiently gets again for 20 seconds, as an application does: by default ioredis gives a command up after 16 tries of
 // 100 ms, and node-redis 5 keeps commands for a node that is gone until it comes back, so that it takes a new client.
+// Nor does a new client connect while the cluster still names the node that is gone: it waits for all primaries.
 async function patiently (connection) {
   const end = Date.now() + 20000
   for (;;) {
     try {
-      return await Promise.race([connection.client.get(key), sleep(2000).then(() => { throw new Error('no answer within 2 s') })])
+      return await within2s(connection.client.get(key), 'answer')
     } catch (err) {
       if (Date.now() > end) throw err
       console.error(`again after: ${err.message}`)
       await sleep(100)
-      if (name === 'redis5') connection = await connect().catch(() => connection)
+      if (name === 'redis5') connection = await within2s(connect(), 'connection').catch(() => connection)
     }
   }
 }
