@@ -128,6 +128,9 @@ func (m changeModel) key(name, kind string) *modelKey {
 func (m changeModel) apply(t *testing.T, c *shownChange) {
 	t.Helper()
 	name, value := c.bytes["key"], c.bytes["value"]
+	if m[name] == nil && slices.Contains([]string{"expire", "persist", "rename", "hdel", "hexpire", "srem", "zrem"}, c.Op) {
+		t.Fatalf("%s of %q, which is not there", c.Op, name)
+	}
 	switch c.Op {
 	case "set":
 		m[name] = &modelKey{kind: "string", text: value, expires: c.ExpireAt}

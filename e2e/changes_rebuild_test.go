@@ -48,11 +48,29 @@ func seldom(d *duel) {
 		{"XADD", "{x}none", "MAXLEN", "0", "9-9", "a", "b"}, {"COPY", "{x}list", "{x}copy"}, {"COPY", "{x}none", "{x}none2"}, {"RENAME", "{x}copy", "{x}moved"},
 		{"MULTI"}, {"SET", "{x}s", "v", "EX", "500000"}, {"RENAME", "{x}s", "{x}s2"}, {"PERSIST", "{x}s2"}, {"SADD", "{x}set", "a", "b"}, {"SPOP", "{x}set", "2"}, {"EXEC"},
 	}...)
+	d.toBoth(commands)
+}
+
+// lacksPending makes a stream where entries are pending that were trimmed, and one where some of those were deleted.
+func lacksPending(d *duel) {
+	d.t.Helper()
+	for _, key := range []string{"{x}trimmed", "{x}deleted"} {
+		commands := [][]string{{"DEL", key}, {"XGROUP", "CREATE", key, "g", "0", "MKSTREAM"}}
+		for _, id := range []string{"1-1", "2-1", "3-1", "4-1", "5-1"} {
+			commands = append(commands, []string{"XADD", key, id, "f", "v"})
+		}
+		d.toBoth(append(commands, []string{"XREADGROUP", "GROUP", "g", "c", "COUNT", "4", "STREAMS", key, ">"}))
+	}
+	d.toBoth([][]string{{"XDEL", "{x}deleted", "2-1", "4-1"}, {"XTRIM", "{x}deleted", "MINID", "3-1"}, {"XTRIM", "{x}trimmed", "MAXLEN", "2"}})
+}
+
+// toBoth sends commands to both servers, none of which may be refused.
+func (d *duel) toBoth(commands [][]string) {
+	d.t.Helper()
+	clients := [2]*Client{dial(d.t, d.nodes[0]), dial(d.t, d.nodes[1])}
 	for _, words := range commands {
-		for _, c := range d.conns[0].clients {
-			if v := do(d.t, c, words...); v.IsError() {
-				d.t.Fatalf("%q: %v", words, v)
-			}
+		for _, c := range clients {
+			do(d.t, c, words...)
 		}
 	}
 }
@@ -79,6 +97,7 @@ func (f *changeFollower) catchUp(d *duel) {
 	}
 	token := f.token
 	if f.rounds%4 == 3 {
+		lacksPending(d)
 		token = f.bootstrap(dial(f.t, d.nodes[0]))
 	}
 	f.readJSON(dial(f.t, d.nodes[0]))

@@ -128,17 +128,21 @@ func (k *contentKey) elements() error {
 }
 
 // stream gives a stream's entries, its groups, and then what is known of it as a whole. Where an entry is pending that is gone, one without
-// meaning is added and removed again: some who follow can make it pending in no other way.
+// meaning is added and removed again: some who follow can make it pending in no other way. Those before the first entry are trimmed: they may never have been
+// deleted, and some who follow remember the greatest id that was, and cannot be told to forget it.
 func (k *contentKey) stream() error {
 	gone, err := k.pendingGone()
 	if err != nil {
 		return err
 	}
-	rest := gone
+	rest, trimmed, none := gone, 0, true
 	if err := k.area(areaEntry, func(sub, value []byte) wal.Effect {
 		id := lastID(sub)
 		for ; len(rest) > 0 && rest[0].Compare(id) < 0; rest = rest[1:] {
 			k.give(standIn(rest[0]))
+		}
+		if none {
+			trimmed, none = len(gone)-len(rest), false
 		}
 		_, fields := parseEntry(value)
 		return wal.Effect{Op: wal.OpXAdd, ID: id, Value: fields}
@@ -148,10 +152,16 @@ func (k *contentKey) stream() error {
 	for ; len(rest) > 0 && !k.stopped; rest = rest[1:] {
 		k.give(standIn(rest[0]))
 	}
+	if none {
+		trimmed = len(gone)
+	}
 	if err := k.groups(); err != nil {
 		return err
 	}
-	for ; len(gone) > 0 && !k.stopped; gone = gone[1:] {
+	if trimmed > 0 && !k.stopped {
+		k.give(wal.Effect{Op: wal.OpXTrim, ID: gone[trimmed-1], Count: int64(trimmed)})
+	}
+	for gone = gone[trimmed:]; len(gone) > 0 && !k.stopped; gone = gone[1:] {
 		k.give(wal.Effect{Op: wal.OpXDel, ID: gone[0]})
 	}
 	if !k.stopped {
