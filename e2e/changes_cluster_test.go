@@ -149,6 +149,7 @@ type clusterReader struct {
 	partition string
 	rng       *rand.Rand
 	draining  chan struct{} // closed when nothing more is written
+	hurry     time.Time     // when draining must have ended; set before that
 	done      sync.WaitGroup
 	conn      *Client
 
@@ -194,6 +195,8 @@ func (r *clusterReader) run() {
 		switch {
 		case err == nil && n == 0 && draining:
 			return
+		case draining && time.Now().After(r.hurry):
+			r.err = fmt.Errorf("partition %s is not read to its end in time, the last answer has %d changes, %w", r.partition, n, err)
 		case err != nil || r.rng.IntN(20) == 0:
 			r.leave()
 		}
@@ -249,6 +252,7 @@ func temporary(text string) bool {
 
 func (r *clusterReader) finish(t *testing.T) {
 	t.Helper()
+	r.hurry = time.Now().Add(2 * settleWithin)
 	close(r.draining)
 	r.done.Wait()
 	r.leave()

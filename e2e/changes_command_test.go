@@ -30,7 +30,7 @@ func TestChangesPipeline(t *testing.T) {
 	for _, from := range []string{"--from begin", "--with-snapshot"} {
 		target := startRedis(t)
 		shell := fmt.Sprintf("%s changes %s %s --format resp | redis-cli -p %d --pipe", underTest(t)[0], n.Addr(), from, target.Port)
-		out, err := exec.Command("sh", "-c", shell).CombinedOutput()
+		out, err := Finish(exec.Command("sh", "-c", shell))
 		if err != nil || !strings.Contains(string(out), "errors: 0") {
 			t.Fatalf("%s: %v: %s", from, err, out)
 		}
@@ -53,7 +53,7 @@ func follow(t *testing.T, addr, checkpoint, output string) (kill func()) {
 	noError(t, err)
 	var said bytes.Buffer
 	cmd := exec.Command(underTest(t)[0], "changes", addr, "--from", "begin", "--follow", "--checkpoint", checkpoint)
-	cmd.Stdout, cmd.Stderr = file, &said
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = file, &said, exitWithin
 	noError(t, cmd.Start())
 	killed := false
 	kill = func() {
@@ -164,7 +164,7 @@ func TestChangesCommand(t *testing.T) {
 	do(t, c, "SADD", "b:1", "m")
 	do(t, c, "DEL", "a:1")
 	changes := func(words ...string) (string, error) {
-		out, err := exec.Command(underTest(t)[0], append([]string{"changes", n.Addr()}, words...)...).CombinedOutput()
+		out, err := Finish(exec.Command(underTest(t)[0], append([]string{"changes", n.Addr()}, words...)...))
 		return string(out), err
 	}
 	for _, tt := range []struct {
@@ -210,7 +210,7 @@ func TestChangesCommandTooLate(t *testing.T) {
 	c := dial(t, n)
 	checkpoint := filepath.Join(t.TempDir(), "checkpoint")
 	words := []string{"changes", n.Addr(), "--checkpoint", checkpoint}
-	out, err := exec.Command(underTest(t)[0], words...).CombinedOutput()
+	out, err := Finish(exec.Command(underTest(t)[0], words...))
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -220,7 +220,7 @@ func TestChangesCommandTooLate(t *testing.T) {
 	do(t, c, "SAVE")
 	eventually(t, 20*time.Second, func() error {
 		do(t, c, "SET", "more", "v")
-		out, err := exec.Command(underTest(t)[0], words[:2]...).CombinedOutput()
+		out, err := Finish(exec.Command(underTest(t)[0], words[:2]...))
 		if err != nil || strings.Contains(string(out), `"key":"0"`) {
 			return fmt.Errorf("the log is not trimmed yet: %v", err)
 		}
@@ -228,7 +228,7 @@ func TestChangesCommandTooLate(t *testing.T) {
 	})
 	n.Kill()
 	noError(t, n.Start()) // it has nothing in memory that the log lacks
-	if out, err := exec.Command(underTest(t)[0], words...).CombinedOutput(); err == nil || !strings.Contains(string(out), "no longer has what follows") {
+	if out, err := Finish(exec.Command(underTest(t)[0], words...)); err == nil || !strings.Contains(string(out), "no longer has what follows") {
 		t.Errorf("%v: %.300s", err, out)
 	}
 }

@@ -215,7 +215,7 @@ func (c *LocalCluster) reshardIsTold(t *testing.T) {
 		ids = append(ids, v.Text)
 	}
 	words := []string{"--cluster", "reshard", c.Members[0].Addr, "--cluster-from", ids[0], "--cluster-to", ids[1], "--cluster-slots", "3", "--cluster-yes"}
-	out, err := exec.Command("redis-cli", words...).CombinedOutput()
+	out, err := Finish(exec.Command("redis-cli", words...))
 	if err == nil || !strings.Contains(string(out), "goes with its partition") || !strings.Contains(string(out), "CLUSTER MIGRATESLOTS SLOTSRANGE") {
 		t.Errorf("redis-cli %s: %v: %s", strings.Join(words, " "), err, tail(string(out), 1000))
 	}

@@ -26,6 +26,7 @@ type conversation interface {
 
 // process is a conversation with a program that prints "set", waits for a line and prints the value.
 type process struct {
+	why   func() error // it was killed
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	lines *bufio.Reader
@@ -39,11 +40,12 @@ const talksWithin, talksWithinLong = 4, 120
 func program(words ...string) starter {
 	return func(t *testing.T, key, value string, seeds []string) conversation {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(pick(talksWithin, talksWithinLong))*time.Minute)
+		limit := time.Duration(pick(talksWithin, talksWithinLong)) * time.Minute
+		ctx, cancel := context.WithTimeoutCause(t.Context(), limit, fmt.Errorf("it was killed after %v", limit))
 		t.Cleanup(cancel)
 		args := append(append(slices.Clone(words[1:]), key, value), seeds...)
-		p := &process{cmd: exec.CommandContext(ctx, words[0], args...)}
-		p.cmd.Stderr = &p.said
+		p := &process{why: func() error { return context.Cause(ctx) }, cmd: exec.CommandContext(ctx, words[0], args...)}
+		p.cmd.Stderr, p.cmd.WaitDelay = &p.said, exitWithin
 		in, err := p.cmd.StdinPipe()
 		out, err2 := p.cmd.StdoutPipe()
 		if err := errors.Join(err, err2, p.cmd.Start()); err != nil {
@@ -59,7 +61,7 @@ func (p *process) line(t *testing.T) string {
 	line, err := p.lines.ReadString('\n')
 	if err != nil {
 		_ = p.cmd.Wait() // what it said is more
-		t.Fatalf("%s: %v: %s", p.cmd, err, tail(p.said.String(), 3000))
+		t.Fatalf("%s: %v, %v: %s", p.cmd, err, p.why(), tail(p.said.String(), 3000))
 	}
 	return strings.TrimSuffix(line, "\n")
 }

@@ -164,7 +164,7 @@ func TestClusterSpreadsLoad(t *testing.T) {
 
 // lists returns an error unless those that are listed as having the most load are all hot, by the command and by INFO.
 func (c *LocalCluster) lists(hot *LocalMember, l *skewedLoad) error {
-	out, err := exec.Command(c.binary, "cluster", "partitions", c.Members[0].Addr).Output()
+	out, err := Printed(exec.Command(c.binary, "cluster", "partitions", c.Members[0].Addr))
 	if err != nil {
 		return err
 	}

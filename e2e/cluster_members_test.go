@@ -33,7 +33,7 @@ func (c *LocalCluster) evenly(ask *LocalMember) error {
 
 // command runs "shiplog cluster ..." and returns what it says.
 func (c *LocalCluster) command(words ...string) error {
-	out, err := exec.Command(c.binary, append([]string{"cluster"}, words...)...).CombinedOutput()
+	out, err := Finish(exec.Command(c.binary, append([]string{"cluster"}, words...)...))
 	if err != nil {
 		return fmt.Errorf("shiplog cluster %s: %w: %s", strings.Join(words, " "), err, out)
 	}

@@ -72,7 +72,7 @@ func (c *LocalCluster) takesAway(t *testing.T, ask *LocalMember) {
 		t.Fatal(err)
 	}
 	words := []string{"--cluster", "del-node", ask.Addr, id}
-	if out, err := exec.Command("redis-cli", words...).CombinedOutput(); !strings.Contains(string(out), "is not empty") && !strings.Contains(string(out), "holds copies") {
+	if out, err := Finish(exec.Command("redis-cli", words...)); !strings.Contains(string(out), "is not empty") && !strings.Contains(string(out), "holds copies") {
 		t.Errorf("redis-cli removes a node that holds copies: %v: %s", err, out)
 	}
 	if err := c.command("drain", m.Addr, ask.Addr); err != nil {

@@ -40,7 +40,7 @@ func TestClusterHandOver(t *testing.T) {
 // handOver has another node lead a partition.
 func (c *LocalCluster) handOver(t *testing.T, partition int) {
 	t.Helper()
-	out, err := exec.Command(c.binary, "cluster", "failover", strconv.Itoa(partition), c.Members[0].Addr).CombinedOutput()
+	out, err := Finish(exec.Command(c.binary, "cluster", "failover", strconv.Itoa(partition), c.Members[0].Addr))
 	if err != nil {
 		t.Errorf("cluster failover %d: %v: %s", partition, err, out)
 	}

@@ -245,8 +245,7 @@ func (c *LocalCluster) ask(words ...string) (Value, error) {
 // KillMember ends a node with SIGKILL and waits until that is noticed. "shiplog local" ends with the last node that it started.
 func (c *LocalCluster) KillMember(m *LocalMember) error {
 	if m.again != nil {
-		_ = m.again.cmd.Process.Kill() // an error means that it has ended already
-		<-m.again.ended
+		m.again.kill()
 		return nil
 	}
 	if err := syscall.Kill(m.PID, syscall.SIGKILL); err != nil {
@@ -275,16 +274,10 @@ func (c *LocalCluster) StopMember(m *LocalMember, limit time.Duration) (time.Dur
 
 // Restart starts a node again that has ended, and returns at once.
 func (c *LocalCluster) Restart(m *LocalMember) error {
-	r := &run{cmd: exec.Command(m.command[0], m.command[1:]...), ended: make(chan struct{})}
-	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.out
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := r.cmd.Start(); err != nil {
-		return fmt.Errorf("start node %s again: %w", m.Addr, err)
+	r := newRun(m.command[0], m.command[1:]...)
+	if err := r.start(); err != nil {
+		return fmt.Errorf("node %s again: %w", m.Addr, err)
 	}
-	go func() {
-		_ = r.cmd.Wait() // how it ended is in ProcessState
-		close(r.ended)
-	}()
 	m.again, m.PID = r, r.cmd.Process.Pid
 	return nil
 }
@@ -299,7 +292,7 @@ func (m *LocalMember) Said() string {
 
 // Check runs "shiplog cluster check" on the first node and returns what it finds wrong.
 func (c *LocalCluster) Check() error {
-	out, err := exec.Command(c.binary, "cluster", "check", c.Members[0].Addr).CombinedOutput()
+	out, err := Finish(exec.Command(c.binary, "cluster", "check", c.Members[0].Addr))
 	if err != nil {
 		return fmt.Errorf("cluster check: %w: %s", err, out)
 	}
@@ -332,8 +325,7 @@ func (c *LocalCluster) Kill() {
 func (c *LocalCluster) killAgain() {
 	for _, m := range c.Members {
 		if m.again != nil {
-			_ = m.again.cmd.Process.Kill() // an error means that it has ended already
-			<-m.again.ended
+			m.again.kill()
 		}
 	}
 }

@@ -139,7 +139,7 @@ func TestClusterSeeds(t *testing.T) {
 		take func() error
 	}{
 		{"too far behind", func() error {
-			out, err := exec.Command("cp", "-a", m.Dir, old).CombinedOutput()
+			out, err := Finish(exec.Command("cp", "-a", m.Dir, old))
 			if err != nil {
 				return fmt.Errorf("copy %s: %w: %s", m.Dir, err, out)
 			}

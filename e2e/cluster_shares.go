@@ -27,7 +27,7 @@ type partitionJSON struct {
 
 // partitions asks a node for all partitions.
 func (c *LocalCluster) partitions(m *LocalMember) (all []partitionJSON, err error) {
-	out, err := exec.Command(c.binary, "cluster", "partitions", "--json", m.Addr).Output()
+	out, err := Printed(exec.Command(c.binary, "cluster", "partitions", "--json", m.Addr))
 	if err == nil {
 		err = json.Unmarshal(out, &all)
 	}

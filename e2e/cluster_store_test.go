@@ -29,7 +29,7 @@ func (c *LocalCluster) put(t *testing.T, ask *LocalMember) (v storedJSON) {
 	if err := c.command("snapshot", ask.Addr); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(c.binary, "cluster", "snapshots", "--json", ask.Addr).Output()
+	out, err := Printed(exec.Command(c.binary, "cluster", "snapshots", "--json", ask.Addr))
 	if err == nil {
 		err = json.Unmarshal(out, &v)
 	}
@@ -215,7 +215,7 @@ func TestStoreDoesNotHoldUp(t *testing.T) {
 		}
 		return nil
 	})
-	if out, err := exec.Command(underTest(t)[0], "cluster", "snapshot", n.Addr()).CombinedOutput(); err != nil {
+	if out, err := Finish(exec.Command(underTest(t)[0], "cluster", "snapshot", n.Addr())); err != nil {
 		t.Errorf("shiplog cluster snapshot of a lone node: %v: %s", err, out)
 	}
 }

@@ -92,8 +92,8 @@ func (im *Image) Close() { removeImageDir(im.dir) }
 
 func removeImageDir(dir string) {
 	mount := filepath.Join(dir, "mnt")
-	if exec.Command("umount", mount).Run() != nil {
-		_ = exec.Command("umount", "-l", mount).Run() // fails when nothing is mounted
+	if execute("umount", mount) != nil {
+		_ = execute("umount", "-l", mount) // fails when nothing is mounted
 	}
 	_ = os.RemoveAll(dir) // best effort: the next run sweeps again
 }
@@ -134,7 +134,7 @@ func Sweep() {
 
 // execute runs a command that says nothing when all is well.
 func execute(words ...string) error {
-	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+	if out, err := Finish(exec.Command(words[0], words[1:]...)); err != nil {
 		return fmt.Errorf("%s: %w: %s", strings.Join(words, " "), err, out)
 	}
 	return nil

@@ -210,7 +210,7 @@ func TestLogDump(t *testing.T) {
 	}
 	dump := func(extra ...string) (string, error) {
 		words := append([]string{"log", "dump", "--dir", n.Dir}, extra...)
-		out, err := exec.Command(n.Program[0], words...).CombinedOutput()
+		out, err := Finish(exec.Command(n.Program[0], words...))
 		return string(out), err
 	}
 	if out, err := dump(); err == nil || !strings.Contains(out, "in use") {

@@ -32,7 +32,7 @@ func missingPrograms() (missing []string) {
 			missing = append(missing, name)
 		}
 	}
-	if err := exec.Command("/usr/bin/python3", "-c", "import redis").Run(); err != nil {
+	if _, err := Finish(exec.Command("/usr/bin/python3", "-c", "import redis")); err != nil {
 		missing = append(missing, "python3-redis for /usr/bin/python3")
 	}
 	return missing

@@ -120,7 +120,7 @@ func (c *LocalCluster) seedingIsSeen(t *testing.T, target *LocalMember) {
 				asked++
 			}
 		}
-		out, err := exec.Command(c.binary, "cluster", "partitions", c.Members[0].Addr).CombinedOutput()
+		out, err := Finish(exec.Command(c.binary, "cluster", "partitions", c.Members[0].Addr))
 		shown := regexp.MustCompile(`\[\d+ of \d+ bytes, \d+ records behind, about \d+s left from \w+\]`).Match(out)
 		whole := now[`shiplog_seeding_size_bytes{partition="0"}`]
 		switch at := now[`shiplog_seeding_bytes{partition="0"}`]; {

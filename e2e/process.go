@@ -36,7 +36,7 @@ func Build(root, file string) (Program, error) {
 	}
 	cmd := exec.Command("go", "build", "-o", file, "./cmd/shiplog")
 	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := FinishBuild(cmd); err != nil {
 		return nil, fmt.Errorf("build ./cmd/shiplog: %w\n%s", err, out)
 	}
 	return Program{file, "serve"}, nil
@@ -106,28 +106,52 @@ func (n *Node) Launch() error {
 	args := append([]string{}, n.Program[1:]...)
 	args = append(args, "--port", strconv.Itoa(n.Port), "--dir", n.Dir)
 	args = append(args, n.Directives...)
-	r := &run{cmd: exec.Command(n.Program[0], args...), ended: make(chan struct{})}
+	r := newRun(n.Program[0], args...)
 	r.out.ready = make(chan struct{})
 	r.stderr.next = &r.out
-	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.stderr
+	r.cmd.Stderr = &r.stderr
 	r.cmd.Dir = os.TempDir()
+	if err := r.start(); err != nil {
+		return err
+	}
+	n.run = r
+	return nil
+}
+
+// newRun is a life to come, with all that it writes in out.
+func newRun(program string, args ...string) *run {
+	r := &run{cmd: exec.Command(program, args...), ended: make(chan struct{})}
+	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.out
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	r.cmd.WaitDelay = exitWithin // should a process of its own outlive it with the output in its hands
+	return r
+}
+
+func (r *run) start() error {
 	if err := r.cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", n.Program[0], err)
+		return fmt.Errorf("start %s: %w", r.cmd.Path, err)
 	}
 	go func() {
 		_ = r.cmd.Wait() // how it ended is in ProcessState
 		close(r.ended)
 	}()
-	n.run = r
 	return nil
+}
+
+// kill ends the process with SIGKILL and waits for its end. It panics when there is none: nothing that follows would be as it seems.
+func (r *run) kill() {
+	_ = r.cmd.Process.Kill() // an error means that it has ended already
+	select {
+	case <-r.ended:
+	case <-time.After(3 * exitWithin):
+		panic(fmt.Sprintf("%v has not ended within %v of SIGKILL", r.cmd, 3*exitWithin))
+	}
 }
 
 // Kill ends the process with SIGKILL and waits for its end. It does nothing when there is no process.
 func (n *Node) Kill() {
 	if n.run != nil {
-		_ = n.run.cmd.Process.Kill() // an error means that it has ended already
-		<-n.run.ended
+		n.run.kill()
 	}
 }
 

@@ -50,7 +50,7 @@ func TestReader(t *testing.T) {
 		t.Fatalf("stop: exit code %d, %v", code, err)
 	}
 	program := underTest(t)[0]
-	dump, err := exec.Command(program, "log", "dump", "--dir", n.Dir, "--json").Output()
+	dump, err := Printed(exec.Command(program, "log", "dump", "--dir", n.Dir, "--json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,6 +106,9 @@ func (s *scanning) scan(t *testing.T, words []string) {
 	words = append(slices.Clone(words), "COUNT", "50")
 	found := map[string]bool{}
 	for calls := 0; ; calls++ {
+		if calls == scanned {
+			t.Fatalf("%s has not ended after %d calls of 50", words[0], calls)
+		}
 		if calls == 20 {
 			s.disturb()
 			c = s.connect(t)

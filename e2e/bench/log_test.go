@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"shiplog/e2e"
 )
 
 // printed is what go test prints, with one benchmark of the three missing.
@@ -30,7 +32,7 @@ func TestCompareAppends(t *testing.T) {
 
 // TestBenchmarksAreThere notices when the log's benchmarks get other names.
 func TestBenchmarksAreThere(t *testing.T) {
-	out, err := exec.Command("go", "test", "-list", "^Benchmark("+ofLog+"|"+ofPublish+")$", "../../wal/jetstream").CombinedOutput()
+	out, err := e2e.FinishBuild(exec.Command("go", "test", "-list", "^Benchmark("+ofLog+"|"+ofPublish+")$", "../../wal/jetstream"))
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

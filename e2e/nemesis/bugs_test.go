@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shiplog/e2e"
 )
 
 // finder is which tests of a package must find a mistake of BUGS.md. A test that waits for what the mistake prevents finds it when its time
@@ -85,7 +87,7 @@ func buildTests(t *testing.T, dir string) string {
 	file := filepath.Join(t.TempDir(), "tests")
 	cmd := exec.Command("go", "test", "-c", "-tags", "bugs", "-o", file, "./"+dir)
 	cmd.Dir = "../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := e2e.FinishBuild(cmd); err != nil {
 		t.Fatalf("build the tests of %s: %v\n%s", dir, err, out)
 	}
 	return file
@@ -100,7 +102,7 @@ func (f finder) run(t *testing.T, file, bug string) (test string, took time.Dura
 	cmd.Dir = filepath.Join("../..", f.dir)
 	cmd.Env = append(os.Environ(), "SHIPLOG_BUG="+bug)
 	begin := time.Now()
-	out, err := cmd.CombinedOutput()
+	out, err := e2e.Finish(cmd)
 	if err == nil {
 		return "", 0, nil
 	}

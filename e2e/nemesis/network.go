@@ -151,7 +151,7 @@ func (w *Wires) Close() {
 
 // SweepWires takes down the networks of runs that were killed.
 func SweepWires() {
-	out, _ := exec.Command("ip", "netns", "list").Output() // without ip there is nothing to sweep
+	out, _ := e2e.Printed(exec.Command("ip", "netns", "list")) // without ip there is nothing to sweep
 	for line := range strings.Lines(string(out)) {
 		if words := strings.Fields(line); len(words) > 0 && e2e.Abandoned(words[0]) {
 			_ = ip("netns", "del", words[0]) // another run may sweep too
@@ -161,7 +161,7 @@ func SweepWires() {
 
 // ip runs one command of iproute2.
 func ip(words ...string) error {
-	if out, err := exec.Command("ip", words...).CombinedOutput(); err != nil {
+	if out, err := e2e.Finish(exec.Command("ip", words...)); err != nil {
 		return fmt.Errorf("ip %s: %w: %s", strings.Join(words, " "), err, out)
 	}
 	return nil

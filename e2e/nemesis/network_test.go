@@ -47,11 +47,11 @@ func TestWires(t *testing.T) {
 		})
 	}
 	w.Close()
-	out, err := exec.Command("ip", "netns", "list").Output()
+	out, err := e2e.Printed(exec.Command("ip", "netns", "list"))
 	if err != nil || strings.Contains(string(out), e2e.ScratchName()) {
 		t.Errorf("left behind: %s %v", out, err)
 	}
-	if out, _ := exec.Command("ip", "-o", "route").Output(); strings.Contains(string(out), w.subnet+".") {
+	if out, _ := e2e.Printed(exec.Command("ip", "-o", "route")); strings.Contains(string(out), w.subnet+".") {
 		t.Errorf("left behind: %s", out)
 	}
 }

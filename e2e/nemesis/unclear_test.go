@@ -18,7 +18,7 @@ func buildTagged(t *testing.T, tag string) e2e.Program {
 	file := filepath.Join(t.TempDir(), "shiplog-"+tag)
 	cmd := exec.Command("go", "build", "-tags", tag, "-o", file, "./cmd/shiplog")
 	cmd.Dir = "../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := e2e.FinishBuild(cmd); err != nil {
 		t.Fatalf("build with %s: %v\n%s", tag, err, out)
 	}
 	return e2e.Program{file, "serve"}

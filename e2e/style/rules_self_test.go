@@ -42,6 +42,9 @@ func TestRulesCatch(t *testing.T) {
 		{"sleep behind a bubble", lazyTests, "x/x_test.go", "func f() { synctest.Test(t, g); time.Sleep(1) }", 1},
 		{"sleep outside of tests", lazyTests, "x/x.go", "func f() { time.Sleep(1) }", 0},
 		{"sleep end to end", lazyTests, "e2e/x_test.go", "func f() { time.Sleep(1) }", 0},
+		{"wait", endlessWaits, "e2e/x_test.go", "func f() { exec.Command(\"a\").Output(); exec.Command(\"a\").Run(); exec.Command(\"a\").CombinedOutput(); c.CombinedOutput() }", 4},
+		{"wait with an end", endlessWaits, "e2e/nemesis/x.go", "func f() { exec.CommandContext(ctx, \"a\").CombinedOutput(); Finish(exec.Command(\"a\")); c.Output(); c.Run() }", 0},
+		{"wait elsewhere", endlessWaits, "x/x_test.go", "func f() { exec.Command(\"a\").Output() }", 0},
 		{"skip", lazyTests, "e2e/x_test.go", "func f() { t.Skip() }", 1},
 	} {
 		f := parsed(t, tt.file, "package x\n"+tt.text)

@@ -31,6 +31,7 @@ func rules() []rule {
 		{"every exported name has a comment", undocumented},
 		{"nothing is left to do", leftovers},
 		{"no test is skipped, and only end-to-end tests sleep", lazyTests},
+		{"end-to-end tests wait for no program without a limit", endlessWaits},
 	}
 }
 
@@ -254,6 +255,31 @@ func lazyTests(f source) (complaints []string) {
 					complaints = append(complaints, f.at(e)+": "+name)
 				}
 			}
+		}
+		return true
+	})
+	return complaints
+}
+
+// endlessWaits finds programs that are run to their end without e2e.Finish and without a context. Who measures at a desk may wait.
+func endlessWaits(f source) (complaints []string) {
+	if f.dir() != "e2e" && !strings.HasPrefix(f.dir(), "e2e/") || f.dir() == "e2e/bench" && !f.isTest() {
+		return nil
+	}
+	ast.Inspect(f.tree, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		wait, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		made, _ := wait.X.(*ast.CallExpr)
+		bounded := made != nil && isSelector(made.Fun, "exec", "CommandContext")
+		unbounded := made != nil && isSelector(made.Fun, "exec", "Command") && (wait.Sel.Name == "Output" || wait.Sel.Name == "Run")
+		if unbounded || wait.Sel.Name == "CombinedOutput" && !bounded {
+			complaints = append(complaints, f.at(call)+": "+wait.Sel.Name)
 		}
 		return true
 	})
