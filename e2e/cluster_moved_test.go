@@ -210,7 +210,7 @@ func TestClusterWait(t *testing.T) {
 		if member.Addr == addr {
 			continue
 		}
-		if err := syscall.Kill(member.PID, syscall.SIGSTOP); err != nil {
+		if err := pauseProcess(member.PID); err != nil {
 			t.Fatal(err)
 		}
 		conn.must(t, "OK", "SET", m.key, "2")

@@ -155,13 +155,9 @@ func (n *Node) Kill() {
 	}
 }
 
-// Pause stops the process where it is, with SIGSTOP; Kill still ends it.
+// Pause stops the process where it is, with SIGSTOP, and returns when it stands still; Kill still ends it.
 func (n *Node) Pause() error {
-	if err := n.run.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		return fmt.Errorf("send SIGSTOP: %w", err)
-	}
-	time.Sleep(5 * time.Millisecond) // its threads stop one by one
-	return nil
+	return pauseProcess(n.run.cmd.Process.Pid)
 }
 
 // Stop sends SIGTERM and waits for the end; after limit the process is killed and an error returned. The
