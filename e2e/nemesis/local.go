@@ -21,6 +21,8 @@ type Plan struct {
 	Dir        string // gets a folder for each node
 	Network    bool   // each node has a network of its own, which can be cut; else all are on loopback
 	DiskSize   int64  // each node has a disk of its own of so many bytes, whose power can be cut; 0: none
+	// Lane tells clusters apart that run at the same time in one process: each looks for free ports elsewhere.
+	Lane int
 	// Directives are what node i is told beside its port and its folder.
 	Directives func(i int, places []Place) []string
 }
@@ -109,7 +111,7 @@ func (l *Local) places() ([]Place, error) {
 		}
 		return places, nil
 	}
-	ports, err := freePorts(2 * l.plan.Nodes)
+	ports, err := freePorts(2*l.plan.Nodes, l.plan.Lane)
 	for i := range places {
 		if err == nil {
 			places[i] = Place{"127.0.0.1", ports[2*i], ports[2*i+1]}
@@ -125,10 +127,13 @@ const (
 	lastPort  = 32000
 )
 
-// freePorts finds n loopback ports that nobody listens on, starting somewhere else in each process.
-func freePorts(n int) ([]int, error) {
+// portsOfLane is how far lanes are apart, which is more than one cluster needs.
+const portsOfLane = 100
+
+// freePorts finds n loopback ports that nobody listens on, starting somewhere else in each process and lane.
+func freePorts(n, lane int) ([]int, error) {
 	var ports []int
-	for port := firstPort + os.Getpid()*97%(lastPort-firstPort); len(ports) < n && port < lastPort+600; port++ {
+	for port := firstPort + (os.Getpid()*97+lane*portsOfLane)%(lastPort-firstPort); len(ports) < n && port < lastPort+600; port++ {
 		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			continue

@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 }
 
 // startRedisCluster starts redis-servers as a cluster, a stand-in whose faults are known: each of the first three
-// leads a third of the slots, and where there are six, each of the others follows one of them.
+// leads a third of the slots, and where there are six, each of the others follows one of them. Tests of it run beside each other, since they wait most of the time
+// and hold no times that others would stretch.
 func startRedisCluster(t *testing.T, p Plan, directives ...string) *Local {
 	t.Helper()
 	p.Program, p.Dir = e2e.Program{"redis-server"}, t.TempDir()
@@ -127,7 +128,8 @@ func standIn(t *testing.T, kinds ...Kind) Options {
 
 // TestRunOnRedis is a whole run on a cluster that loses nothing when its processes die: nothing may be found.
 func TestRunOnRedis(t *testing.T) {
-	l := startRedisCluster(t, Plan{Nodes: 3}, "--cluster-node-timeout", "60000", "--appendonly", "yes", "--appendfsync", "always")
+	t.Parallel()
+	l := startRedisCluster(t, Plan{Lane: 1, Nodes: 3}, "--cluster-node-timeout", "60000", "--appendonly", "yes", "--appendfsync", "always")
 	o := standIn(t, KillPrimary, StopShort, StopLong, KillAll, Rolling)
 	o.Faulty = 8 * time.Second
 	r, err := Run(t.Context(), l, o)
@@ -153,7 +155,8 @@ func TestRunOnRedis(t *testing.T) {
 
 // TestRunFindsAmnesia is a run on a cluster that forgets everything when it is killed: every workload must notice.
 func TestRunFindsAmnesia(t *testing.T) {
-	l := startRedisCluster(t, Plan{Nodes: 3}, "--cluster-node-timeout", "60000", "--appendonly", "no")
+	t.Parallel()
+	l := startRedisCluster(t, Plan{Lane: 2, Nodes: 3}, "--cluster-node-timeout", "60000", "--appendonly", "no")
 	o := standIn(t, KillAll)
 	o.Faulty = time.Second
 	r, err := Run(t.Context(), l, o)
@@ -180,7 +183,8 @@ func TestRunFindsAmnesia(t *testing.T) {
 // TestRunFindsSplitBrain cuts a primary off until its replica is promoted: what it acknowledged in the time before it
 // noticed is lost, which is how Redis Cluster is made.
 func TestRunFindsSplitBrain(t *testing.T) {
-	l := startRedisCluster(t, Plan{Nodes: 6, Network: true}, "--cluster-node-timeout", "1500", "--appendonly", "no")
+	t.Parallel()
+	l := startRedisCluster(t, Plan{Lane: 3, Nodes: 6, Network: true}, "--cluster-node-timeout", "1500", "--appendonly", "no")
 	o := standIn(t, CutPrimary)
 	o.Faulty, o.Lease = time.Second, 3*time.Second
 	r, err := Run(t.Context(), l, o)
@@ -196,9 +200,10 @@ func TestRunFindsSplitBrain(t *testing.T) {
 // TestPowerCutOnRedis cuts the power of all disks: with appendfsync always nothing may be found, and without fsync
 // it must be.
 func TestPowerCutOnRedis(t *testing.T) {
+	t.Parallel()
 	for fsync, lossy := range map[string]bool{"always": false, "no": true} {
 		t.Run(fsync, func(t *testing.T) {
-			l := startRedisCluster(t, Plan{Nodes: 3, DiskSize: 100 << 20}, "--cluster-node-timeout", "60000",
+			l := startRedisCluster(t, Plan{Lane: 4, Nodes: 3, DiskSize: 100 << 20}, "--cluster-node-timeout", "60000",
 				"--appendonly", "yes", "--appendfsync", fsync)
 			o := standIn(t, PowerAll)
 			o.Faulty = time.Second
@@ -215,7 +220,8 @@ func TestPowerCutOnRedis(t *testing.T) {
 
 // TestMeasureOnRedis measures fail-overs and hand-overs of a cluster that has both.
 func TestMeasureOnRedis(t *testing.T) {
-	l := startRedisCluster(t, Plan{Nodes: 6}, "--cluster-node-timeout", "1000", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
+	t.Parallel()
+	l := startRedisCluster(t, Plan{Lane: 5, Nodes: 6}, "--cluster-node-timeout", "1000", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 	o := standIn(t)
 	o.Pause, o.Redundancy = 20*time.Millisecond, 20*time.Second
 	killed, err := MeasureKills(t.Context(), l, o, 2)
@@ -240,7 +246,8 @@ func TestMeasureOnRedis(t *testing.T) {
 
 // TestCrashIsNoticed kills a node behind the run's back.
 func TestCrashIsNoticed(t *testing.T) {
-	l := startRedisCluster(t, Plan{Nodes: 3}, "--cluster-node-timeout", "60000", "--appendonly", "no")
+	t.Parallel()
+	l := startRedisCluster(t, Plan{Lane: 6, Nodes: 3}, "--cluster-node-timeout", "60000", "--appendonly", "no")
 	o := standIn(t, StopShort)
 	o.Faulty = 3 * time.Second
 	pid := l.nodes[1].PID()

@@ -3,26 +3,39 @@ package nemesis
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"shiplog/e2e"
 )
 
-// buildTagged compiles the binary with a build tag.
-func buildTagged(t *testing.T, tag string) e2e.Program {
+// withFailpoints is the program with its failpoints, built once per run.
+func withFailpoints(t *testing.T) e2e.Program {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "shiplog-"+tag)
-	cmd := exec.Command("go", "build", "-tags", tag, "-o", file, "./cmd/shiplog")
-	cmd.Dir = "../.."
-	if out, err := e2e.FinishBuild(cmd); err != nil {
-		t.Fatalf("build with %s: %v\n%s", tag, err, out)
+	p, err := builtWithFailpoints()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return e2e.Program{file, "serve"}
+	return p
 }
+
+var builtWithFailpoints = sync.OnceValues(func() (e2e.Program, error) {
+	file := filepath.Join(e2e.Scratch(), "shiplog-failpoints")
+	cmd := exec.Command("go", "build", "-tags", "failpoints", "-o", file, "./cmd/shiplog")
+	cmd.Dir = "../.."
+	if err := os.MkdirAll(e2e.Scratch(), 0o755); err != nil {
+		return nil, err
+	}
+	if out, err := e2e.FinishBuild(cmd); err != nil {
+		return nil, fmt.Errorf("build with failpoints: %w\n%s", err, out)
+	}
+	return e2e.Program{file, "serve"}, nil
+})
 
 // TestNemesisUnclearAcks has messages to the log lost, their answers lost, and answers held back for longer than they are waited for, while
 // primaries die and stop: each acknowledged write must be there once, and each refused one not at all.
@@ -33,7 +46,7 @@ func TestNemesisUnclearAcks(t *testing.T) {
 	o := product(t, pick(20*time.Second, 5*time.Minute))
 	o.Kinds = []Kind{KillPrimary, StopLong, KillStreamLeader, StopShort}
 	o.LeastRate = 30 // each of them holds a partition up for seconds
-	r, err := Run(t.Context(), startCluster(t, Plan{Program: buildTagged(t, "failpoints")}), o)
+	r, err := Run(t.Context(), startCluster(t, Plan{Program: withFailpoints(t)}), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +80,7 @@ func TestNemesisFailpoints(t *testing.T) {
 	o := product(t, pick(20*time.Second, 5*time.Minute))
 	o.Kinds, o.Revive, o.LeastRate = []Kind{KillPrimary, KillStreamLeader}, true, 10
 	o.Redundancy = 0 // there is always one that sleeps
-	l := startCluster(t, Plan{Program: buildTagged(t, "failpoints")})
+	l := startCluster(t, Plan{Program: withFailpoints(t)})
 	// A cluster that begins would not come to be: the nodes get their failpoints now, one after the other.
 	t.Setenv("SHIPLOG_FAILPOINTS", "before-publish=1s:2,after-publish=1s:2,before-reply=1s:2,after-read=1s:4,before-apply=1s:2,after-apply=1s:2,"+
 		"before-epoch=die:200,after-epoch=die:200,before-handover=die:200,before-flush=die:1000,after-flush=die:1000,after-trim=die:1000,"+

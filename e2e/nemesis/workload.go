@@ -3,7 +3,6 @@ package nemesis
 import (
 	"fmt"
 	"math/rand/v2"
-	"time"
 )
 
 // workload is one kind of load together with its checker.
@@ -24,12 +23,9 @@ type workload interface {
 // lastReader is the number of the client that does the last reads.
 const lastReader = 999
 
-// lastLimit is how long something is tried that must succeed on a cluster that serves.
-const lastLimit = 5 * time.Second
-
 // lastRead records one GET that must succeed; those that did not are recorded too.
 func lastRead(h *history, c *Client, op Op) error {
-	err := insist(func() Result {
+	err := insist(c, func() Result {
 		done := h.record(op, func() Result { return c.Do(op.Key, opGet, op.Key) })
 		return Result{Outcome: done.Outcome, Err: done.Err}
 	})

@@ -34,16 +34,16 @@ func (w *bank) open(c *Client) error {
 			words = append(words, accountKey(b, i), strconv.Itoa(bankBalance))
 		}
 		// Setting the same again does no harm here: nobody transfers yet.
-		if err := insist(func() Result { return c.Do(bankKey(b), words...) }); err != nil {
+		if err := insist(c, func() Result { return c.Do(bankKey(b), words...) }); err != nil {
 			return fmt.Errorf("fill the accounts of bank %d: %w", b, err)
 		}
 	}
 	return nil
 }
 
-// insist repeats what may be repeated until it is done.
-func insist(do func() Result) error {
-	deadline := time.Now().Add(lastLimit)
+// insist repeats what may be repeated until it is done, for twice as long as the client waits for a reply: the cluster is to serve.
+func insist(c *Client, do func() Result) error {
+	deadline := time.Now().Add(2 * c.access.Timeout)
 	for {
 		r := do()
 		if r.Outcome == OK {
@@ -95,7 +95,7 @@ func transfer(c *Client, b int, between [2]int, amount string) Result {
 func (w *bank) finish(c *Client) error {
 	for b := range banks {
 		op := Op{Client: lastReader, Key: bankKey(b), Name: opBalances}
-		err := insist(func() Result {
+		err := insist(c, func() Result {
 			done := w.record(op, func() Result { return balances(c, b) })
 			return Result{Outcome: done.Outcome, Err: done.Err}
 		})
