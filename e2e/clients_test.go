@@ -80,7 +80,7 @@ func TestRedisCLI(t *testing.T) {
 func TestRedisBenchmark(t *testing.T) {
 	n := startShiplog(t)
 	for _, extra := range [][]string{{"-P", "1"}, {"-P", "16"}, {"-P", "16", "-r", "100000"}, {"-P", "4", "-3"}} {
-		words := []string{"redis-benchmark", "-p", strconv.Itoa(n.Port), "-t", "ping,set,get,incr,mset", "-n", "20000", "-q"}
+		words := []string{"redis-benchmark", "-p", strconv.Itoa(n.Port), "-t", "ping,set,get,incr,mset", "-n", "5000", "-q"}
 		out := runs(t, "", append(words, extra...)...)
 		if n := strings.Count(out, "requests per second"); n != 6 {
 			t.Errorf("redis-benchmark %v: got %d results, want 6: %s", extra, n, out)

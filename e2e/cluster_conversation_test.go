@@ -20,7 +20,9 @@ import (
 type conversation interface {
 	// begin does the first part.
 	begin(t *testing.T)
-	// goOn does the rest and returns what the client says at the end.
+	// tell has the client do the rest.
+	tell(t *testing.T)
+	// goOn does so, unless the client was told already, and returns what the client says at the end.
 	goOn(t *testing.T) string
 }
 
@@ -30,6 +32,7 @@ type process struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	lines *bufio.Reader
+	told  bool
 	said  output
 }
 
@@ -73,9 +76,16 @@ func (p *process) begin(t *testing.T) {
 	}
 }
 
+func (p *process) tell(*testing.T) {
+	if !p.told {
+		_, _ = io.WriteString(p.in, "\n") // when it has ended, its last words follow
+	}
+	p.told = true
+}
+
 func (p *process) goOn(t *testing.T) string {
 	t.Helper()
-	_, _ = io.WriteString(p.in, "\n") // when it has ended, its last words follow
+	p.tell(t)
 	got := p.line(t)
 	t.Logf("it said: %s", tail(p.said.String(), 1000))
 	if err := p.cmd.Wait(); err != nil {
@@ -88,6 +98,7 @@ func (p *process) goOn(t *testing.T) string {
 type goRedis struct {
 	client     *redis.ClusterClient
 	key, value string
+	answer     chan error // when it was told: nil when it has got the value
 }
 
 func startGoRedis(t *testing.T, key, value string, seeds []string) conversation {
@@ -120,20 +131,31 @@ func (g *goRedis) begin(t *testing.T) {
 	}
 }
 
+func (g *goRedis) tell(t *testing.T) {
+	if g.answer != nil {
+		return
+	}
+	g.answer = make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	go func() {
+		defer cancel()
+		var err error
+		for ctx.Err() == nil { // it gives a dead node up after less than a second
+			if g.value, err = g.client.Get(ctx, g.key).Result(); err == nil {
+				break
+			}
+		}
+		g.answer <- err
+	}()
+}
+
 func (g *goRedis) goOn(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	var all error
-	for ctx.Err() == nil { // it gives a dead node up after less than a second
-		got, err := g.client.Get(ctx, g.key).Result()
-		if err == nil {
-			return got
-		}
-		all = err
+	g.tell(t)
+	if err := <-g.answer; err != nil {
+		t.Fatalf("get: %v", err)
 	}
-	t.Fatalf("get: %v", all)
-	return ""
+	return g.value
 }
 
 // goRedisLoad is a conversation of go-redis in this process: it increments until it is told to stop; no error is forgiven.
@@ -173,9 +195,11 @@ func (g *goRedisLoad) begin(t *testing.T) {
 	}
 }
 
+func (g *goRedisLoad) tell(*testing.T) { g.cancel() }
+
 func (g *goRedisLoad) goOn(t *testing.T) string {
 	t.Helper()
-	g.cancel()
+	g.tell(t)
 	steps := 0
 	for range loadGroups {
 		steps += <-g.steps
@@ -184,4 +208,28 @@ func (g *goRedisLoad) goOn(t *testing.T) string {
 		t.Error(<-g.failed)
 	}
 	return strconv.Itoa(steps)
+}
+
+// loads has all stock clients count, each about keys of its own.
+func loads(t *testing.T, c *LocalCluster, about string) map[string]conversation {
+	t.Helper()
+	talks := make(map[string]conversation)
+	for _, client := range stocks(t, "load") {
+		talk := client.start(t, about+" of "+client.name, "", c.Addrs())
+		talk.begin(t)
+		talks[client.name] = talk
+	}
+	return talks
+}
+
+// endLoads ends what loads has begun: each client has taken steps, and has seen no error.
+func endLoads(t *testing.T, talks map[string]conversation) {
+	t.Helper()
+	for name, talk := range talks {
+		if steps, err := strconv.Atoi(talk.goOn(t)); err != nil || steps < 50 {
+			t.Errorf("%s took %d steps, %v", name, steps, err)
+		} else {
+			t.Logf("%s took %d steps", name, steps)
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +14,7 @@ import (
 func TestClusterToolsMove(t *testing.T) {
 	const partitions = 4
 	c := startLocal(t, "--partitions", fmt.Sprint(partitions), "--enable-debug-command", "local")
-	talks := make(map[string]conversation)
-	for _, client := range stocks(t, "load") {
-		talk := client.start(t, "moves of "+client.name, "", c.Addrs())
-		talk.begin(t)
-		talks[client.name] = talk
-	}
+	talks := loads(t, c, "moves")
 	ask, count := c.Members[0], pick(1, 2)
 	for range count {
 		c.adds(t, ask)
@@ -29,13 +23,7 @@ func TestClusterToolsMove(t *testing.T) {
 	for range count {
 		c.takesAway(t, ask)
 	}
-	for name, talk := range talks {
-		if steps, err := strconv.Atoi(talk.goOn(t)); err != nil || steps < 50 {
-			t.Errorf("%s took %d steps, %v", name, steps, err)
-		} else {
-			t.Logf("%s took %d steps", name, steps)
-		}
-	}
+	endLoads(t, talks)
 	c.well(t)
 	equalOn(t, c, partitions)
 }

@@ -17,23 +17,14 @@ import (
 // stopWithin is how long a node may take to stop after SIGTERM.
 const stopWithin = 5 * time.Second
 
-// TestClusterHandOver hands partitions over, one after another, while stock clients write: none of them sees an error.
+// TestClusterHandOver hands partitions over, one after another, while all stock clients write: none of them sees an error.
 func TestClusterHandOver(t *testing.T) {
 	c := startLocal(t)
-	for _, client := range stocks(t, "load") {
-		t.Run(client.name, func(t *testing.T) {
-			talk := client.start(t, "load of "+client.name, "", c.Addrs())
-			talk.begin(t)
-			for partition := range 8 {
-				c.handOver(t, partition*2)
-			}
-			steps, err := strconv.Atoi(talk.goOn(t))
-			if err != nil || steps < 50 {
-				t.Errorf("it took %d steps, %v", steps, err)
-			}
-			t.Logf("%d steps", steps)
-		})
+	talks := loads(t, c, "load")
+	for partition := range 8 {
+		c.handOver(t, partition*2)
 	}
+	endLoads(t, talks)
 	t.Run("notices", func(t *testing.T) { hearNotices(t, c) })
 }
 

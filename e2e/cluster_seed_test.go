@@ -194,7 +194,7 @@ func (c *LocalCluster) seeds(t *testing.T, m *LocalMember, partitions int, take 
 // where it was.
 func TestClusterSeedsKilled(t *testing.T) {
 	c := startLocal(t, trimsAtOnce(append(metricsDirectives(t), "--partitions", "1", "--seed-rate", "4mb")...)...)
-	fill(t, c, "first", 30000)
+	fill(t, c, "first", 18000)
 	all, err := c.partitions(c.Members[0])
 	if err != nil {
 		t.Fatal(err)
