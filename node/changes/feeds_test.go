@@ -358,7 +358,8 @@ func TestStretchesAreBounded(t *testing.T) {
 		begin := start(t, f, From{Kind: FromBegin})
 		slow := f.Open(begin, Filter{})
 		defer slow.Close()
-		if _, err := slow.Read(t.Context(), plenty(), func(*Change) bool { return false }); err != nil {
+		given := 0 // the stretch may have read the first one by now, and may not
+		if _, err := slow.Read(t.Context(), plenty(), func(*Change) bool { given++; return false }); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -381,7 +382,7 @@ func TestStretchesAreBounded(t *testing.T) {
 			}
 			st.mu.Unlock()
 		}
-		if n := len(drain(t, slow, 1)); n != 10 { // its place is left behind: it gets a stretch of its own
+		if n := given + len(drain(t, slow, 1)); n != 10 { // its place is left behind: it gets a stretch of its own
 			t.Errorf("the slow reader got %d changes, want 10", n)
 		}
 	})
