@@ -169,7 +169,7 @@ func scanned(v *View, s *Set) (members []string) {
 // TestCollections writes to sets at random, undoes units, seals, applies, refuses and reopens at random, with much and with little
 // memory, and compares with plain maps all the time. In the end the log alone must make the same rows.
 func TestCollections(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range seeds(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, 9))

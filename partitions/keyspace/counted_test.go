@@ -203,7 +203,7 @@ func (p *countedPair) step(op, a, b byte, at *uint16) {
 }
 
 func TestCountedModel(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range seeds(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, 7))

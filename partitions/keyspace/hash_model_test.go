@@ -323,7 +323,7 @@ func replayHashes(t *testing.T, log [][]byte) hashes {
 // TestHashes is TestCollections for hashes, whose fields expire while the time passes. In the end the log alone must make the same rows, and
 // the same hashes for a reader who goes by what its effects say.
 func TestHashes(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range seeds(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, 13))

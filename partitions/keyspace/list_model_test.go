@@ -353,7 +353,7 @@ func runModel[M modelOf[M]](t *testing.T, seed uint64, m M) (r *rig, log [][]byt
 // TestLists compares lists with plain slices. In the end the log alone must make the same rows, and the same lists for a reader who goes by
 // what its effects say of indexes.
 func TestLists(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range seeds(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r, log, m := runModel(t, seed, lists{})

@@ -206,7 +206,7 @@ func (r *rig) checkSnapshot(m model) {
 // TestModel writes at random, undoes units, seals, applies, refuses and reopens at random, and compares
 // with a plain map all the time.
 func TestModel(t *testing.T) {
-	for seed := range uint64(16) {
+	for seed := range seeds(18) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, 1))

@@ -94,7 +94,7 @@ func (c *couple) change() {
 
 // TestReplicaModel lets two Stores lead and follow in turn, with the follower behind, and compares both with plain maps.
 func TestReplicaModel(t *testing.T) {
-	for seed := range uint64(16) {
+	for seed := range seeds(18) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			c := newCouple(t, seed)

@@ -42,7 +42,7 @@ func scribble(tx *Tx, rnd *rand.Rand, now int64) {
 
 // TestSavepoint holds that a unit that has gone back to a moment is, byte for byte, the unit that never went further.
 func TestSavepoint(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range seeds(60) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		went, never := newRig(t, vfs.NewMem()), newRig(t, vfs.NewMem())
 		for range 40 {

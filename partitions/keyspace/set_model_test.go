@@ -209,7 +209,7 @@ func texts(members [][]byte) []string {
 
 // TestCodedSets compares sets, what they are made of and how Redis would keep them, with plain maps.
 func TestCodedSets(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range seeds(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r, log, _ := runModel(t, seed, codedSets{})

@@ -356,7 +356,7 @@ func (w *streamWriter) same(what string, entries []Entry, want []StreamID) {
 
 // TestStreams writes to streams and their groups at random, as TestCollections does to sets.
 func TestStreams(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range seeds(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, 20))

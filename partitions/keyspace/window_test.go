@@ -13,7 +13,7 @@ import (
 // behind them, and compares with a plain sorted slice. Units are undone now and then, and the sizes are such that windows end, are opened anew
 // and are given up.
 func TestWindow(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range seeds(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			w := windowRun{t: t, r: newRig(t, vfs.NewMem()), rnd: rand.New(rand.NewPCG(seed, 3))}

@@ -283,7 +283,7 @@ func (m zsets) follow(t *testing.T, e *wal.Effect) {
 // TestZSets compares sorted sets with plain maps. In the end the log alone must make the same rows, and the same sorted sets for a reader who
 // knows nothing of rows.
 func TestZSets(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range seeds(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r, log, m := runModel(t, seed, zsets{})
