@@ -34,7 +34,9 @@ type checkedGroup struct {
 func beginChecked(t *testing.T, name string, seeds []string) *checkedLoad {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	l := &checkedLoad{client: redis.NewClusterClient(&redis.ClusterOptions{Addrs: seeds}), stop: stop}
+	// By default it tries a command 4 times. In the long form the same node may be killed as often before it has answered.
+	options := &redis.ClusterOptions{Addrs: seeds, MaxRedirects: pick(3, 20)}
+	l := &checkedLoad{client: redis.NewClusterClient(options), stop: stop}
 	l.client.OnNewNode(func(node *redis.Client) { node.AddHook(tried{node.Options().Addr}) })
 	t.Cleanup(func() { stop(); l.all.Wait(); _ = l.client.Close() })
 	for i := range loadGroups {
