@@ -88,7 +88,7 @@ func (f *facts) held() int64 { return f.query.Load() + f.output.Load() + f.sessi
 
 func (c *core) begin(srv *Server, m member) {
 	c.srv, c.member, c.in, c.proto, c.born = srv, m, newParser(), 2, srv.now.Load()
-	c.out.keepBig = true
+	c.out.keepBig, c.out.pushes = true, &srv.pushes
 	c.outbox.proto.Store(2)
 	c.facts.active.Store(srv.now.Load())
 }
@@ -208,20 +208,19 @@ func (c *core) push(r *reply.Reply) (ok bool) {
 	n := c.outbox.put(r, &c.srv.pushes)
 	c.facts.pushed.Store(true)
 	hard := c.srv.cfg.Limits().PubSub.Hard
-	return hard <= 0 || int64(n) <= hard
+	return hard <= 0 || n <= hard
 }
 
 // join puts the pushes behind the replies.
 func (c *core) join() {
-	if !c.inside && c.outbox.filled.Load() {
-		buf, lent := c.outbox.drain(c.out.buf)
-		c.out.buf, c.out.lent = buf, c.out.lent || lent
+	if !c.inside && c.outbox.waits.Load() > 0 {
+		c.outbox.drain(&c.out)
 	}
 }
 
 // BufferBytes implements commands.Transport.
 func (c *core) BufferBytes() (query, output int) {
-	return int(c.facts.query.Load()), int(c.facts.output.Load())
+	return int(c.facts.query.Load()), int(c.facts.output.Load() + c.outbox.waits.Load())
 }
 
 // drop forgets what is encoded: the connection ends without it.

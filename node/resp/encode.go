@@ -32,6 +32,7 @@ type encoder struct {
 type big struct {
 	at    int
 	bytes []byte
+	lent  bool // bytes are one of the server's pushBuffers, or were before they grew
 }
 
 func (e *encoder) reply(r *reply.Reply, proto int) {

@@ -148,6 +148,26 @@ func TestOutputLimits(t *testing.T) {
 	})
 }
 
+// Who pushes is told of all that waits for a client, also where it waits to be sent.
+func TestPushesThatWaitAreCounted(t *testing.T) {
+	const sockets = 24 << 20 // more than the kernel takes
+	transports(t, func(t *testing.T, b *bench) {
+		_ = b.dial() // never reads
+		s := <-b.conns
+		for _, size := range []int{50_000, 2000} {
+			_, before := s.t.BufferBytes()
+			note := reply.Push(reply.BulkString("note"), reply.Bulk(make([]byte, size)))
+			pushed := 0
+			for ; pushed < sockets+8<<20; pushed += size {
+				s.t.Push(note)
+			}
+			if _, output := s.t.BufferBytes(); output-before < pushed-sockets {
+				t.Errorf("%d bytes wait, of %d that were pushed", output-before, pushed)
+			}
+		}
+	})
+}
+
 func TestQueryBufferLimit(t *testing.T) {
 	transports(t, func(t *testing.T, b *bench) {
 		b.lim.Store(&Limits{QueryBufferLimit: 100_000})

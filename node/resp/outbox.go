@@ -7,54 +7,63 @@ import (
 	"shiplog/node/reply"
 )
 
-// outbox holds the pushes that have not joined the output. The mutex guards buf and lent.
+// outbox holds the pushes that have not joined the output. The mutex guards small and large.
 type outbox struct {
-	filled atomic.Bool
-	proto  atomic.Int32
-	mu     sync.Mutex
-	buf    []byte
-	lent   bool // buf is one of the server's
+	waits atomic.Int64 // bytes
+	proto atomic.Int32
+	mu    sync.Mutex
+	small []byte
+	large [][]byte // what was pushed behind small, from the first large push on, in order, in buffers of the server's
 }
 
 // put encodes a push and returns how many bytes wait.
-func (b *outbox) put(r *reply.Reply, lend *pushBuffers) int {
+func (b *outbox) put(r *reply.Reply, lend *pushBuffers) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.buf == nil && isLargePush(r) {
-		b.buf, b.lent = lend.take(), true
-	}
-	b.buf = AppendReply(b.buf, r, int(b.proto.Load()))
-	b.filled.Store(true)
-	return len(b.buf)
-}
-
-// drain appends the pushes to dst. When that is empty the buffers are exchanged instead; lent tells that it is one of the server's now.
-func (b *outbox) drain(dst []byte) (out []byte, lent bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(dst) == 0 {
-		dst, b.buf, lent, b.lent = b.buf, dst, b.lent, false
-	} else {
-		dst, b.buf = append(dst, b.buf...), b.buf[:0]
-	}
-	if cap(b.buf) > keepOutput {
-		b.buf = nil
-	}
-	b.filled.Store(false)
-	return dst, lent
-}
-
-// largePush is from where on a push is encoded into a buffer of the server's.
-const largePush = 4 << 10
-
-// isLargePush tells whether an element of a push is large.
-func isLargePush(r *reply.Reply) bool {
-	for i := range r.Elems {
-		if len(r.Elems[i].Bytes) >= largePush {
-			return true
+	buf := &b.small
+	if size := sizeOf(r); size >= largePush || len(b.large) > 0 {
+		if n := len(b.large); n == 0 || cap(b.large[n-1])-len(b.large[n-1]) < size+pushFrame {
+			b.large = append(b.large, lend.take())
 		}
+		buf = &b.large[len(b.large)-1]
 	}
-	return false
+	before := len(*buf)
+	*buf = AppendReply(*buf, r, int(b.proto.Load()))
+	return b.waits.Add(int64(len(*buf) - before))
+}
+
+// drain moves the pushes behind an output.
+func (b *outbox) drain(o *output) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(o.buf) == 0 {
+		o.buf, b.small = b.small, o.buf
+	} else {
+		o.buf, b.small = append(o.buf, b.small...), b.small[:0]
+	}
+	if cap(b.small) > keepOutput {
+		b.small = nil
+	}
+	for _, buf := range b.large {
+		o.lend(buf)
+	}
+	clear(b.large)
+	b.large = b.large[:0]
+	b.waits.Store(0)
+}
+
+// largePush is from where on a push is encoded into a buffer of the server's, and pushFrame what a push takes besides its elements' contents.
+const (
+	largePush = 4 << 10
+	pushFrame = 256
+)
+
+// sizeOf is how many bytes the elements of a push have, apart from what frames them.
+func sizeOf(r *reply.Reply) (n int) {
+	for i := range r.Elems {
+		n += len(r.Elems[i].Bytes) + len(r.Elems[i].Text)
+	}
+	return n
 }
 
 // pushBuffers are a server's buffers for large pushes, as of changes. Few are on their way at a time: one for each push would be as much garbage

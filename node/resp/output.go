@@ -24,10 +24,10 @@ type segment struct {
 // output is the encoded replies of one connection that have not been handed to the socket, in order.
 type output struct {
 	encoder
-	segs []segment
-	sent int  // bytes that the socket has taken
-	lent bool // buf is one of the server's pushBuffers, or was before it grew
-	vecs net.Buffers
+	segs   []segment
+	sent   int // bytes that the socket has taken
+	vecs   net.Buffers
+	pushes *pushBuffers // the server's
 }
 
 // add appends a reply that may leave when wait, unless it is nil, is done.
@@ -112,7 +112,8 @@ func (o *output) copyPart(old *encoder, part segment) {
 	shift := len(o.buf) - part.start
 	o.buf = append(o.buf, old.buf[part.start:part.end]...)
 	for _, b := range old.bigs[part.bigStart:part.bigEnd] {
-		o.bigs = append(o.bigs, big{at: b.at + shift, bytes: b.bytes})
+		b.at += shift
+		o.bigs = append(o.bigs, b)
 		o.bigBytes += len(b.bytes)
 	}
 }
@@ -137,8 +138,19 @@ func (o *output) vectors() net.Buffers {
 	return o.vecs
 }
 
+// lend appends encoded pushes in one of the server's buffers, which is given back when all is sent.
+func (o *output) lend(buf []byte) {
+	o.bigs = append(o.bigs, big{at: len(o.buf), bytes: buf, lent: true})
+	o.bigBytes += len(buf)
+}
+
 // reset empties the output once all of it is sent.
 func (o *output) reset() {
+	for _, b := range o.bigs {
+		if b.lent {
+			o.pushes.give(b.bytes)
+		}
+	}
 	if cap(o.buf) > keepOutput {
 		o.buf = nil
 	}

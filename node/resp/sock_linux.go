@@ -65,7 +65,7 @@ func (l *loop) advance(s *sock) {
 	ran := false
 	for !s.closed && !s.parked {
 		switch {
-		case s.out.size() > 0 || len(s.out.segs) > 0 || !s.inside && s.outbox.filled.Load():
+		case s.out.size() > 0 || len(s.out.segs) > 0 || !s.inside && s.outbox.waits.Load() > 0:
 			if !l.flush(s) {
 				return
 			}
@@ -200,12 +200,8 @@ func (s *sock) writeOnce() (int, syscall.Errno) {
 // reuse takes back the output buffer of a connection that has nothing to send.
 func (l *loop) reuse(s *sock) {
 	s.out.reset()
-	if s.out.lent {
-		s.srv.pushes.give(s.out.buf)
-	} else {
-		l.give(s.out.buf)
-	}
-	s.out.buf, s.out.lent = nil, false
+	l.give(s.out.buf)
+	s.out.buf = nil
 	if s.facts.output.Load() != 0 {
 		s.account(l.lim)
 	}
