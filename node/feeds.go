@@ -244,12 +244,11 @@ func (f *feeds) missing(partition int) *reply.Reply {
 
 // batch is changes in a form, up to a number and a size.
 type batch struct {
-	binary  bool
-	write   func(dst []byte, c *changes.Change) []byte
-	most    int
-	bytes   int // of items, if one is not larger
-	items   reply.BulkArray
-	scratch []byte
+	binary bool
+	write  func(dst []byte, c *changes.Change) []byte
+	most   int
+	bytes  int // of items, if one is not larger
+	items  reply.BulkArray
 }
 
 func (f *feeds) newBatch(format string, most int) *batch {
@@ -264,8 +263,8 @@ func (b *batch) add(item []byte) (more bool) {
 }
 
 func (b *batch) addChange(c *changes.Change) (more bool) {
-	b.scratch = b.write(b.scratch[:0], c)
-	return b.add(b.scratch)
+	b.items.AddBy(func(dst []byte) []byte { return b.write(dst, c) })
+	return !b.full()
 }
 
 // add reads what is there into a batch that is not full. idle tells that there was nothing.
@@ -285,7 +284,7 @@ func (f *feeds) add(ctx context.Context, r *changes.Reader, b *batch) (idle bool
 // form returns what appends changes in a form.
 func (f *feeds) form(format string) func(dst []byte, c *changes.Change) []byte {
 	if format == "json" {
-		return changes.AppendJSON
+		return new(changes.JSON).Append
 	}
 	w := changes.Commands{Slots: f.node.holder.slots, NowMS: func() int64 { return time.Now().UnixMilli() }}
 	return w.Append

@@ -74,7 +74,7 @@ func BenchmarkRead(b *testing.B) {
 	defer func() { cancel(); <-ended }()
 	<-f.Running()
 	commands := Commands{Slots: func(int) slot.Range { return slot.Range{} }, NowMS: func() int64 { return 0 }}
-	for name, form := range map[string]func([]byte, *Change) []byte{"json": AppendJSON, "commands": commands.Append, "binary": nil} {
+	for name, form := range map[string]func([]byte, *Change) []byte{"json": new(JSON).Append, "commands": commands.Append, "binary": nil} {
 		b.Run(name, func(b *testing.B) {
 			changes := 0
 			for b.Loop() {

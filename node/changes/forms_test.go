@@ -15,10 +15,15 @@ import (
 
 func TestJSONRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
+	var one JSON // for all, as a reader has it
+	for i := range 300 {
 		for _, e := range garbled(r) {
 			want := shown(e)
+			elsewhere(r, &want)
 			text := AppendJSON(nil, &want)
+			if same := one.Append(nil, &want); !bytes.Equal(same, text) {
+				t.Fatalf("behind others %d times\n got %s\nwant %s", i, same, text)
+			}
 			if !json.Valid(text) {
 				t.Fatalf("not JSON: %s", text)
 			}
@@ -34,6 +39,22 @@ func TestJSONRoundTrip(t *testing.T) {
 				t.Fatalf("%s\n got %+v\nwant %+v", text, got, want)
 			}
 		}
+	}
+}
+
+// elsewhere moves a change to another place in one respect, or leaves it where the one before it is.
+func elsewhere(r *rand.Rand, c *Change) {
+	switch r.IntN(6) {
+	case 0:
+		c.Incarnation[r.IntN(len(c.Incarnation))]++
+	case 1:
+		c.Sequence++
+	case 2:
+		c.Epoch++
+	case 3:
+		c.CommitMS++
+	case 4:
+		c.Index, c.Unit = r.IntN(1000), r.IntN(1000)
 	}
 }
 

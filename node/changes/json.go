@@ -16,7 +16,20 @@ const jsonVersion = 1
 
 // AppendJSON appends a change as one JSON object (FORMAT.md), without a line's end. What the operation does not have is left out.
 func AppendJSON(dst []byte, c *Change) []byte {
-	dst = appendPlace(dst, c)
+	var j JSON
+	return j.Append(dst, c)
+}
+
+// JSON writes changes as AppendJSON does, for less: it keeps what the changes of a body, and changes of a kind, have in common. The zero JSON is
+// ready; it is for one goroutine at a time.
+type JSON struct {
+	place place
+	kinds [8]kind // by operation
+}
+
+// Append appends a change.
+func (j *JSON) Append(dst []byte, c *Change) []byte {
+	dst = j.appendPlace(dst, c)
 	if c.Effect.Op != wal.OpFlush {
 		dst = appendText(dst, "key", c.Effect.Key)
 	}
@@ -24,36 +37,83 @@ func AppendJSON(dst []byte, c *Change) []byte {
 }
 
 // appendPlace begins the object: the members that say what was done when and where, but not to which key.
-func appendPlace(dst []byte, c *Change) []byte {
+func (j *JSON) appendPlace(dst []byte, c *Change) []byte {
 	e := &c.Effect
 	dst = append(dst, `{"v":1,"partition":`...)
 	dst = strconv.AppendInt(dst, int64(c.Partition), 10)
 	if e.Op != wal.OpFlush {
 		dst = appendNumber(dst, "slot", int64(e.Slot))
 	}
-	dst = append(dst, `,"incarnation":"`...)
-	dst = hex.AppendEncode(dst, c.Incarnation[:])
-	dst = append(dst, '"')
-	dst = appendUnsigned(dst, "sequence", uint64(c.Sequence))
-	dst = appendNumber(dst, "index", int64(c.Index))
-	dst = appendUnsigned(dst, "epoch", uint64(c.Epoch))
-	dst = appendNumber(dst, "time", c.CommitMS)
-	dst = appendWord(dst, "type", c.Type())
-	dst = appendWord(dst, "op", c.Op())
-	dst = appendWord(dst, "cause", causeOf(e.Cause))
-	if e.Command != "" {
-		dst = appendText(dst, "command", []byte(e.Command))
-	}
+	p := j.placeOf(c)
+	dst = strconv.AppendInt(append(dst, p.before...), int64(c.Index), 10)
+	dst = append(append(dst, p.behind...), j.kindOf(e)...)
 	if len(c.Client) > 0 {
 		dst = appendText(dst, "client", c.Client)
 	}
 	dst = appendNumber(dst, "unit", int64(c.Unit))
+	return appendMarks(dst, c)
+}
+
+// place is what the changes of a body say of where it stands: before and behind a change's index.
+type place struct {
+	incarnation    wal.Incarnation
+	sequence       wal.Seq
+	epoch          wal.Epoch
+	commitMS       int64
+	before, behind []byte
+}
+
+func (j *JSON) placeOf(c *Change) *place {
+	p := &j.place
+	if p.before != nil && p.sequence == c.Sequence && p.commitMS == c.CommitMS && p.epoch == c.Epoch && p.incarnation == c.Incarnation {
+		return p
+	}
+	p.sequence, p.commitMS, p.epoch, p.incarnation = c.Sequence, c.CommitMS, c.Epoch, c.Incarnation
+	p.before = append(p.before[:0], `,"incarnation":"`...)
+	p.before = append(hex.AppendEncode(p.before, c.Incarnation[:]), '"')
+	p.before = appendName(appendUnsigned(p.before, "sequence", uint64(c.Sequence)), "index")
+	p.behind = appendNumber(appendUnsigned(p.behind[:0], "epoch", uint64(c.Epoch)), "time", c.CommitMS)
+	return p
+}
+
+// kind is what changes of an operation, with a cause and a command, say of that.
+type kind struct {
+	op      wal.Op
+	object  bool
+	cause   wal.Cause
+	command string
+	text    []byte
+}
+
+func (j *JSON) kindOf(e *wal.Effect) []byte {
+	k, object := &j.kinds[int(e.Op)%len(j.kinds)], e.Marks&wal.MarkObject != 0
+	if k.op == e.Op && k.object == object && k.cause == e.Cause && k.command == e.Command {
+		return k.text
+	}
+	k.op, k.object, k.cause, k.command = e.Op, object, e.Cause, e.Command
+	k.text = appendWord(appendWord(k.text[:0], "type", typeOf(e)), "op", e.Op.String())
+	k.text = appendWord(k.text, "cause", causeOf(e.Cause))
+	if e.Command != "" {
+		k.text = appendText(k.text, "command", []byte(e.Command))
+	}
+	return k.text
+}
+
+// appendMarks appends the members that are there when they are true.
+func appendMarks(dst []byte, c *Change) []byte {
+	if c.Effect.Marks&(wal.MarkFirst|wal.MarkLast|wal.MarkRename) == wal.MarkFirst|wal.MarkLast && !c.Snapshot { // most are
+		dst = append(dst, `,"first":true,"last":true`...)
+		if c.Effect.Marks&wal.MarkCreated != 0 {
+			dst = append(dst, `,"created":true`...)
+		}
+		return dst
+	}
 	for _, mark := range [...]struct {
 		name string
 		set  bool
 	}{
-		{"first", c.First()}, {"last", c.Last()}, {"created", e.Marks&wal.MarkCreated != 0},
-		{"rename", e.Marks&wal.MarkRename != 0}, {"snapshot", c.Snapshot},
+		{"first", c.First()}, {"last", c.Last()}, {"created", c.Effect.Marks&wal.MarkCreated != 0},
+		{"rename", c.Effect.Marks&wal.MarkRename != 0}, {"snapshot", c.Snapshot},
 	} {
 		if mark.set {
 			dst = append(append(append(dst, `,"`...), mark.name...), `":true`...)

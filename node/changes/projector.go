@@ -134,6 +134,7 @@ type projection struct {
 	noted    Position  // the checkpoint
 	revision uint64    // of the checkpoint
 	notedAt  time.Time // when it was stored
+	json     JSON
 }
 
 // project publishes until something fails.
@@ -229,7 +230,7 @@ func (r *projection) step(ctx context.Context) (idle bool, err error) {
 	var batch []Message
 	size := 0
 	idle, err = r.reader.Read(ctx, Budget{Changes: projectScan, Bytes: 8 * projectBytes}, func(c *Change) bool {
-		m := messageOf(c)
+		m := r.messageOf(c)
 		batch = append(batch, m)
 		size += len(m.Body) + len(m.Key)
 		return len(batch) < projectAtOnce && size < projectBytes
@@ -308,21 +309,21 @@ func (r *projection) checkpointKey() string { return strconv.Itoa(r.cfg.Partitio
 const mostBody = 7 << 20
 
 // messageOf makes a message of a change.
-func messageOf(c *Change) Message {
+func (r *projection) messageOf(c *Change) Message {
 	m := Message{Type: c.Type(), Op: c.Op(), ID: idOf(c.Partition, c.Incarnation, c.Sequence, c.Index)}
-	m.Body = AppendJSON(make([]byte, 0, 384+len(c.Effect.Value)), c)
+	m.Body = r.json.Append(make([]byte, 0, 384+len(c.Effect.Value)), c)
 	if c.Effect.Op != wal.OpFlush {
 		m.Key = append(m.Key, c.Effect.Key...)
 	}
 	if len(m.Body) > mostBody {
-		m.Body = appendOmitting(nil, c, len(m.Body))
+		m.Body = r.appendOmitting(nil, c, len(m.Body))
 	}
 	return m
 }
 
 // appendOmitting appends a change that is too large for a message: without what makes it so.
-func appendOmitting(dst []byte, c *Change, size int) []byte {
-	dst = appendPlace(dst, c)
+func (r *projection) appendOmitting(dst []byte, c *Change, size int) []byte {
+	dst = r.json.appendPlace(dst, c)
 	if len(c.Effect.Key) < mostBody/8 {
 		dst = appendText(dst, "key", c.Effect.Key)
 	}

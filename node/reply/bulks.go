@@ -2,6 +2,7 @@ package reply
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 )
 
@@ -17,6 +18,21 @@ func (a *BulkArray) Add(b []byte) {
 	a.buf = strconv.AppendInt(append(a.buf, '$'), int64(len(b)), 10)
 	a.buf = append(a.buf, '\r', '\n')
 	a.buf = append(append(a.buf, b...), '\r', '\n')
+	a.count++
+}
+
+// AddBy appends what fn appends to a buffer as a bulk string.
+func (a *BulkArray) AddBy(fn func(dst []byte) []byte) {
+	const guess = "$000\r\n"
+	at := len(a.buf)
+	a.buf = fn(append(a.buf, guess...))
+	size := len(a.buf) - at - len(guess)
+	if size >= 100 && size < 1000 { // most changes are
+		a.buf[at+1], a.buf[at+2], a.buf[at+3] = byte('0'+size/100), byte('0'+size/10%10), byte('0'+size%10)
+	} else {
+		a.buf = slices.Replace(a.buf, at+1, at+4, []byte(strconv.Itoa(size))...)
+	}
+	a.buf = append(a.buf, '\r', '\n')
 	a.count++
 }
 

@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"bytes"
 	"math"
 	"reflect"
 	"testing"
@@ -91,5 +92,18 @@ func TestErrorTexts(t *testing.T) {
 	ok := OK()
 	if ok.IsError() {
 		t.Error("OK() is an error")
+	}
+}
+
+// What is appended in place is the same as what is added, whatever its length.
+func TestAddBy(t *testing.T) {
+	var got, want BulkArray
+	for _, size := range []int{0, 1, 9, 10, 99, 100, 101, 567, 999, 1000, 12_345, 0, 250} {
+		item := bytes.Repeat([]byte{'x'}, size)
+		want.Add(item)
+		got.AddBy(func(dst []byte) []byte { return append(dst, item...) })
+	}
+	if got.Len() != want.Len() || !bytes.Equal(got.buf, want.buf) {
+		t.Errorf("%d items %q, want %d %q", got.Len(), got.buf, want.Len(), want.buf)
 	}
 }
