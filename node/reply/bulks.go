@@ -42,8 +42,16 @@ func (a *BulkArray) Len() int { return a.count }
 // Size is how many bytes they take.
 func (a *BulkArray) Size() int { return len(a.buf) }
 
+// keepBulks is how large a buffer is that Reset keeps.
+const keepBulks = 256 << 10
+
 // Reset empties it. Replies made of it before must be of no more use.
-func (a *BulkArray) Reset() { a.buf, a.count = a.buf[:0], 0 }
+func (a *BulkArray) Reset() {
+	if cap(a.buf) > keepBulks {
+		a.buf = nil
+	}
+	a.buf, a.count = a.buf[:0], 0
+}
 
 // Reply is the array. It holds good until the next Add or Reset.
 func (a *BulkArray) Reply() Reply {

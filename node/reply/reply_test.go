@@ -95,6 +95,20 @@ func TestErrorTexts(t *testing.T) {
 	}
 }
 
+// A large item does not keep its memory for ever.
+func TestResetLetsGo(t *testing.T) {
+	var a BulkArray
+	a.Add(make([]byte, 100))
+	a.Reset()
+	if cap(a.buf) == 0 {
+		t.Error("a small buffer is not used again")
+	}
+	a.Add(make([]byte, 2*keepBulks))
+	if a.Reset(); cap(a.buf) > 0 || a.Len() != 0 {
+		t.Errorf("%d bytes are kept", cap(a.buf))
+	}
+}
+
 // What is appended in place is the same as what is added, whatever its length.
 func TestAddBy(t *testing.T) {
 	var got, want BulkArray
