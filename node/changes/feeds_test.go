@@ -272,6 +272,36 @@ func TestTrimmed(t *testing.T) {
 	})
 }
 
+// A body whose last change alone is wanted is given whole, however few changes the budget lets a reader look at.
+func TestReadBodiesOverTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		for range 20 {
+			s.unit(5)
+		}
+		f := feedsOf(t, s)
+		last := Filter{Globs: [][]byte{nil}, Match: func(_, key []byte) bool { return len(key) > 0 && (key[len(key)-1] == '4' || key[len(key)-1] == '9') }}
+		for changes := 1; changes < 12; changes++ {
+			r := f.Open(start(t, f, From{Kind: FromBegin}), last)
+			bodies := 0
+			for idles := 0; idles < 2; {
+				idle, err := r.ReadBodies(t.Context(), Budget{Changes: changes, Bytes: 1 << 30}, func(int, *Body) bool { bodies++; return true })
+				if err != nil {
+					t.Fatal(err)
+				}
+				if idle {
+					idles++
+				}
+				synctest.Wait()
+			}
+			r.Close()
+			if bodies != 20 {
+				t.Errorf("with a budget of %d changes %d bodies are given, want 20", changes, bodies)
+			}
+		}
+	})
+}
+
 // readError reads until there is an error.
 func readError(t *testing.T, r *Reader) error {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"shiplog/wal"
 )
@@ -102,7 +103,9 @@ func (r *Reader) wants(cur *cursor, left *int) (wanted bool, err error) {
 		return len(cur.body.Effects) > 0, nil // a position within a body has at least one behind it
 	}
 	var c Change
-	_, err = r.give(cur, &c, left, func(*Change) bool { wanted = true; return true })
+	looked := math.MaxInt // a budget that ends within a body must not hide the rest of it
+	_, err = r.give(cur, &c, &looked, func(*Change) bool { wanted = true; return false })
+	*left -= math.MaxInt - looked
 	return wanted, err
 }
 
