@@ -136,10 +136,10 @@ func (f *feeds) advance(s *keyWalk, ask *commands.ChangeAsk) (r reply.Reply, ove
 	got := f.newBatch(ask.Format, countOf(ask))
 	for !got.full() {
 		e, err, more := s.next()
-		if over = !more; over || err != nil {
-			if err != nil {
-				return r, false, err
-			}
+		if err != nil {
+			return r, false, err
+		}
+		if over = !more; over || e == nil { // nil: many keys were passed over, and a call must not take for ever
 			break
 		}
 		c := changes.Change{Partition: s.partition, Incarnation: at.Incarnation, Sequence: at.Seq, Index: s.given, Unit: s.given,

@@ -302,6 +302,27 @@ func TestReadBodiesOverTheBudget(t *testing.T) {
 	})
 }
 
+// Who does not wait any more is not read on for, also within a body.
+func TestReadEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		s.unit(10 * lookUp)
+		f := feedsOf(t, s)
+		ctx, cancel := context.WithCancel(t.Context())
+		looked := 0
+		filter := Filter{Globs: [][]byte{nil}, Match: func(_, _ []byte) bool { looked++; cancel(); return false }}
+		r := f.Open(start(t, f, From{Kind: FromBegin}), filter)
+		defer r.Close()
+		drain(t, f.Open(start(t, f, From{Kind: FromBegin}), Filter{}), 1) // it is in memory
+		if _, err := r.Read(ctx, plenty(), func(*Change) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		if looked == 0 || looked > lookUp {
+			t.Errorf("%d changes were looked at, want at most %d", looked, lookUp)
+		}
+	})
+}
+
 // readError reads until there is an error.
 func readError(t *testing.T, r *Reader) error {
 	t.Helper()

@@ -29,8 +29,17 @@ func OpNames() (names []string) {
 	return names
 }
 
+// The bounds of Globs, each of which is tried on every key.
+const (
+	mostGlobs     = 1000
+	mostGlobBytes = 64 << 10 // together
+)
+
 // Check says what is wrong with the filter's words.
 func (f *Filter) Check() error {
+	if size := len(slices.Concat(f.Globs...)); len(f.Globs) > mostGlobs || size > mostGlobBytes {
+		return fmt.Errorf("at most %d patterns of %d bytes together can be matched", mostGlobs, mostGlobBytes)
+	}
 	types, ops := TypeNames(), OpNames()
 	for _, t := range f.Types {
 		if !slices.Contains(types, t) {

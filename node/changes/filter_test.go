@@ -2,10 +2,24 @@ package changes
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"shiplog/wal"
 )
+
+// Patterns are bounded, by their number and by their bytes.
+func TestFilterBounds(t *testing.T) {
+	for _, test := range []struct {
+		globs, bytes int
+		ok           bool
+	}{{0, 0, true}, {1, mostGlobBytes, true}, {1, mostGlobBytes + 1, false}, {2, mostGlobBytes/2 + 1, false}, {mostGlobs, 1, true}, {mostGlobs + 1, 0, false}} {
+		f := Filter{Globs: slices.Repeat([][]byte{make([]byte, test.bytes)}, test.globs)}
+		if err := f.Check(); (err == nil) != test.ok {
+			t.Errorf("%d patterns of %d bytes: %v", test.globs, test.bytes, err)
+		}
+	}
+}
 
 func TestFilter(t *testing.T) {
 	prefix := func(pattern, key []byte) bool { return bytes.HasPrefix(key, pattern) }

@@ -32,6 +32,9 @@ type cursor struct {
 // Budget bounds what one Read does: how many changes it looks at, and how many bytes of bodies it begins.
 type Budget struct{ Changes, Bytes int }
 
+// lookUp is after how many changes Read looks whether it is still wanted: a filter may take its time.
+const lookUp = 256
+
 // Open returns a reader that goes on where a token stands. Whether the logs still have what follows shows in Read.
 func (f *Feeds) Open(token Token, filter Filter) *Reader {
 	r := &Reader{feeds: f, filter: filter, all: token.All, wake: make(chan struct{}, 1)}
@@ -59,13 +62,13 @@ func (r *Reader) Read(ctx context.Context, budget Budget, take func(*Change) boo
 	defer r.tell()
 	var c Change
 	left, fetched := budget.Changes, 0
-	for idle = true; left > 0 && fetched <= budget.Bytes; idle = false {
+	for idle = true; left > 0 && fetched <= budget.Bytes && (idle || ctx.Err() == nil); idle = false {
 		cur, err := r.oldest(ctx)
 		if err != nil || cur == nil {
 			return idle, err
 		}
 		fetched += cur.body.Size
-		more, err := r.give(cur, &c, &left, take)
+		more, err := r.give(ctx, cur, &c, &left, take)
 		if err != nil || !more {
 			return false, err
 		}
@@ -78,7 +81,7 @@ func (r *Reader) Read(ctx context.Context, budget Budget, take func(*Change) boo
 func (r *Reader) ReadBodies(ctx context.Context, budget Budget, take func(partition int, b *Body) bool) (idle bool, err error) {
 	defer r.tell()
 	left, fetched := budget.Changes, 0
-	for idle = true; left > 0 && fetched <= budget.Bytes; idle = false {
+	for idle = true; left > 0 && fetched <= budget.Bytes && (idle || ctx.Err() == nil); idle = false {
 		cur, err := r.oldest(ctx)
 		if err != nil || cur == nil {
 			return idle, err
@@ -104,13 +107,13 @@ func (r *Reader) wants(cur *cursor, left *int) (wanted bool, err error) {
 	}
 	var c Change
 	looked := math.MaxInt // a budget that ends within a body must not hide the rest of it
-	_, err = r.give(cur, &c, &looked, func(*Change) bool { wanted = true; return false })
+	_, err = r.give(context.Background(), cur, &c, &looked, func(*Change) bool { wanted = true; return false })
 	*left -= math.MaxInt - looked
 	return wanted, err
 }
 
-// give gives the changes of a cursor's body that are left.
-func (r *Reader) give(cur *cursor, c *Change, left *int, take func(*Change) bool) (goOn bool, err error) {
+// give gives the changes of a cursor's body that are left, until take has enough, the budget is spent, or ctx ends.
+func (r *Reader) give(ctx context.Context, cur *cursor, c *Change, left *int, take func(*Change) bool) (goOn bool, err error) {
 	if err := cur.begin(c); err != nil {
 		return false, err
 	}
@@ -133,7 +136,7 @@ func (r *Reader) give(cur *cursor, c *Change, left *int, take func(*Change) bool
 			cur.leave(cur.body)
 			return goOn, nil
 		}
-		if !goOn || *left <= 0 {
+		if !goOn || *left <= 0 || *left%lookUp == 0 && ctx.Err() != nil {
 			return goOn, nil
 		}
 	}

@@ -289,9 +289,9 @@ func (ask *ChangeAsk) options(words Args, also ...string) *reply.Reply {
 		case "match":
 			ask.Globs = append(ask.Globs, slices.Clone(value))
 		case "types":
-			ask.Types = append(ask.Types, list(value)...)
+			ask.Types = addWords(ask.Types, value)
 		case "ops":
-			ask.Ops = append(ask.Ops, list(value)...)
+			ask.Ops = addWords(ask.Ops, value)
 		case "format":
 			ask.Format = strings.ToLower(string(value))
 			if !slices.Contains([]string{"json", "resp", "binary"}, ask.Format) {
@@ -323,5 +323,9 @@ func (ask *ChangeAsk) number(name string, value []byte) *reply.Reply {
 	return nil
 }
 
-// list reads words separated by commas.
-func list(word []byte) []string { return strings.Split(strings.ToLower(string(word)), ",") }
+// addWords appends words separated by commas to others, each once.
+func addWords(words []string, word []byte) []string {
+	words = append(words, strings.Split(strings.ToLower(string(word)), ",")...)
+	slices.Sort(words)
+	return slices.Compact(words)
+}

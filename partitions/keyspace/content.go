@@ -44,16 +44,24 @@ func (c *Content) Position() wal.Position { return c.at }
 // Close gives the content up.
 func (c *Content) Close() error { return c.part.pebble.Close() }
 
+// passedOver is how many keys Effects passes over at a time.
+const passedOver = 20_000
+
 // Effects are effects that make the keys that wanted takes: applied in order to nothing, they leave these keys, also those whose time
 // is over and that are not removed yet. The first effect on each key is marked as creating it; there are no heads or objects. An effect is valid
-// until the next one, and the error ends them.
+// until the next one, and the error ends them. After every passedOver keys that wanted does not take there is a nil instead of an effect: whoever walks
+// may leave it at that for now.
 func (c *Content) Effects(wanted func(key []byte, t Type) bool) iter.Seq2[*wal.Effect, error] {
 	return func(yield func(*wal.Effect, error) bool) {
 		var failed error
 		stopped := false
+		passed := 0
 		_, err := c.part.ascend(0, func(_ uint64, key []byte, v Value) bool {
 			if !wanted(key, v.Type) {
-				return true
+				if passed++; passed%passedOver == 0 {
+					stopped = !yield(nil, nil)
+				}
+				return !stopped
 			}
 			k := contentKey{content: c, key: key, value: v, yield: yield, first: true}
 			failed = k.write()
