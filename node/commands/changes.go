@@ -206,7 +206,12 @@ func changesSubscribe(s *Session, f ChangeFeeds, a Args) reply.Reply {
 // subscriber is a session that changes are pushed to.
 type subscriber struct{ *Session }
 
-func (s subscriber) Push(r reply.Reply) { s.transport.Push(r) }
+// Push leaves out what comes when the session has just gone back to RESP2, and with that ended its subscriptions.
+func (s subscriber) Push(r reply.Reply) {
+	if s.Proto() >= 3 {
+		s.transport.Push(r)
+	}
+}
 
 func (s subscriber) Backlog() int {
 	_, output := s.transport.BufferBytes()

@@ -62,6 +62,9 @@ func hello(s *Session, a Args) reply.Reply {
 	}
 	if len(a) > 1 {
 		s.proto.Store(int32(proto))
+		if proto < 3 { // which has no pushes
+			s.endFeeds()
+		}
 	}
 	return s.helloReply()
 }
