@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"time"
@@ -191,7 +194,9 @@ func TestChangesRefused(t *testing.T) {
 	all, _ := readChanges(t, c, "ALL", "FROM", "END")
 	for _, test := range []struct{ want, words string }{
 		{"ERR invalid token", "READ 0 FROM x"}, {"ERR invalid token", "READ 0 FROM " + all[:len(all)-1]}, {"ERR no such partition", "READ 1 FROM END"},
-		{"FOREIGN", "READ 0 FROM " + foreign}, {"ERR the token is of partition 0 alone", "READ ALL FROM " + old},
+		{"FOREIGN", "READ 0 FROM " + foreign}, {"FOREIGN the token is of 2 partitions, and this cluster has 1", "READ ALL FROM " + tokenOfAll(2)},
+		{"FOREIGN the token is of 2 partitions, and this cluster has 1", "GROUP CREATE g ALL FROM " + tokenOfAll(2)},
+		{"FOREIGN", "READ 0 FROM " + tokenOfAll(0)}, {"ERR invalid token", "READ ALL FROM " + tokenOfAll(1<<14+1)}, {"ERR the token is of partition 0 alone", "READ ALL FROM " + old},
 		{"ERR syntax error", "READ 0 AT END"}, {"ERR syntax error", "READ 0 FROM END COUNT"}, {"ERR syntax error", "READ 0 FROM END WHAT 3"},
 		{"ERR COUNT must", "READ 0 FROM END COUNT 0"}, {"ERR unknown type", "READ 0 FROM END TYPES strin"}, {"ERR unknown operation", "READ 0 FROM END OPS get"},
 		{"ERR FORMAT must", "READ 0 FROM END FORMAT xml"}, {"ERR timeout", "READ 0 FROM END BLOCK -1"}, {"ERR partition must", "READ x FROM END"},
@@ -223,6 +228,23 @@ func TestChangesRefused(t *testing.T) {
 	if v := said(t, c, "CHANGES", "READ", "0", "FROM", "TIME", "1"); !strings.HasPrefix(v.Text, "TRIMMED ") {
 		t.Errorf("from a time before the log: %v", v)
 	}
+}
+
+// tokenOfAll makes a token of where the logs of so many partitions begin, as another cluster may have given it out (node/changes/FORMAT.md); with 0 of
+// partition 9 alone.
+func tokenOfAll(partitions int) string {
+	const kindOne, kindAll, position = 0, 1, 16 + 8 + 5 // after its partition: incarnation, chain and five numbers, all 0
+	b := []byte{1, kindOne, 1, 9}
+	if partitions == 0 {
+		b = append(b, make([]byte, position)...)
+	} else {
+		b = binary.AppendUvarint([]byte{1, kindAll}, uint64(partitions))
+	}
+	for p := range partitions {
+		b = append(binary.AppendUvarint(b, uint64(p)), make([]byte, position)...)
+	}
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	return "sl1" + base64.RawURLEncoding.EncodeToString(b)
 }
 
 // TestChangesSubscribe has changes pushed.
@@ -262,7 +284,88 @@ func TestChangesSubscribe(t *testing.T) {
 	if _, changes := readChanges(t, c, "ALL", "FROM", token, "MATCH", "k*"); changes != nil {
 		t.Errorf("behind what was pushed: %v", changes)
 	}
+	testBackToRESP2(t, n)
+	testSlowCatchUp(t, n)
+	testSnapshotOfNothing(t, n)
 	testSlowSubscriber(t, n)
+}
+
+// testBackToRESP2 holds that a connection which no longer has pushes gets none: its subscriptions are over.
+func testBackToRESP2(t *testing.T, n *Node) {
+	t.Helper()
+	c, s := dial(t, n), dial(t, n)
+	for _, back := range [][]string{{"HELLO", "2"}, {"RESET"}} {
+		do(t, s, "HELLO", "3")
+		do(t, s, "CHANGES", "SUBSCRIBE", "0", "FROM", "END")
+		do(t, s, back...)
+		if info := do(t, c, "INFO", "changes").Text; !strings.Contains(info, "change_subscriptions:0") {
+			t.Errorf("behind %s INFO says %s", back, info)
+		}
+		do(t, c, "SET", "k", "v")
+		expect(t, s, "PONG", "PING")
+	}
+}
+
+// testSlowCatchUp lets connections subscribe to many small changes that are there already, and take none: of each only few wait in memory.
+func testSlowCatchUp(t *testing.T, n *Node) {
+	t.Helper()
+	c := dial(t, n)
+	write := func() {
+		for i := range 50 {
+			words := []string{"MSET"}
+			for j := range 1000 {
+				words = append(words, fmt.Sprint(1000*i+j), strings.Repeat("v", 300))
+			}
+			do(t, c, words...)
+		}
+	}
+	write()
+	var ids []string
+	for range 8 {
+		s := dial(t, n)
+		do(t, s, "HELLO", "3")
+		ids = append(ids, do(t, s, "CLIENT", "ID").Text)
+		do(t, s, "CHANGES", "SUBSCRIBE", "0", "FROM", "BEGIN")
+	}
+	for _, id := range ids {
+		eventually(t, settleWithin, func() error {
+			if held := outputOf(t, c, id); held < 1<<20 {
+				return fmt.Errorf("%d bytes wait for a subscriber", held)
+			}
+			return nil
+		})
+	}
+	write() // meanwhile everything would have been pushed
+	for _, id := range ids {
+		if held := outputOf(t, c, id); held > 3<<20 {
+			t.Errorf("%d bytes wait for a subscriber", held)
+		}
+	}
+}
+
+// testSnapshotOfNothing walks over 50,000 keys none of which is wanted: no call looks at all of them.
+func testSnapshotOfNothing(t *testing.T, n *Node) {
+	t.Helper()
+	c, calls := dial(t, n), 0
+	for cursor := "0"; calls == 0 || cursor != "0"; calls++ {
+		v := do(t, c, "CHANGES", "SNAPSHOT", "0", cursor, "MATCH", "nothing")
+		if len(v.Elems[2].Elems) > 0 {
+			t.Fatalf("keys that are not wanted: %v", v)
+		}
+		cursor = v.Elems[0].Text
+	}
+	if calls != 3 {
+		t.Errorf("the walk takes %d calls, want 3", calls)
+	}
+}
+
+// outputOf is how many bytes wait for a client.
+func outputOf(t *testing.T, c *Client, id string) (held int) {
+	t.Helper()
+	list := do(t, c, "CLIENT", "LIST", "ID", id).Text
+	_, err := fmt.Sscanf(list[strings.Index(list, " omem="):], " omem=%d", &held)
+	must(t, err)
+	return held
 }
 
 // testSlowSubscriber subscribes and takes nothing until the log is trimmed: the server's memory does not grow, and in the end the subscriber is told.
@@ -277,10 +380,8 @@ func testSlowSubscriber(t *testing.T, n *Node) {
 		do(t, c, "SET", fmt.Sprint(i%4), value)
 	}
 	do(t, c, "SAVE")
-	held := 0
-	list := do(t, c, "CLIENT", "LIST", "ID", id).Text
-	if _, err := fmt.Sscanf(list[strings.Index(list, " omem="):], " omem=%d", &held); err != nil || held == 0 || held > 16<<20 {
-		t.Errorf("%d bytes wait for the subscriber, %v: %s", held, err, list)
+	if held := outputOf(t, c, id); held == 0 || held > 16<<20 {
+		t.Errorf("%d bytes wait for the subscriber", held)
 	}
 	for {
 		push, err := s.Read()

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"shiplog/shipper"
 	"shiplog/wal"
+	"shiplog/wal/waltest"
 )
 
 // one is a node with one partition.
@@ -23,7 +26,7 @@ func (o one) Source(partition int) (Source, error) {
 func (o one) Partitions() int { return 1 }
 
 // feedsOf returns running feeds of a script's log.
-func feedsOf(t *testing.T, s *script) *Feeds {
+func feedsOf(t *testing.T, s Source) *Feeds {
 	f := New(Config{Sources: one{s}})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -321,6 +324,97 @@ func TestReadEndsWithItsContext(t *testing.T) {
 			t.Errorf("%d changes were looked at, want at most %d", looked, lookUp)
 		}
 	})
+}
+
+// reseeded is a node whose copy of a script's log begins later: its state came from a snapshot, and it has followed since.
+type reseeded struct {
+	*script
+	live *shipper.Live
+}
+
+func (r *reseeded) Log() Log { return shipper.Along{Live: r.live} }
+
+func reseed(t *testing.T, s *script, first wal.Seq) *reseeded {
+	t.Helper()
+	own := waltest.NewMemory()
+	r := &reseeded{script: s, live: shipper.NewLive(own)}
+	t.Cleanup(func() { _ = r.live.Close() })
+	r.follow(t)
+	if err := own.Trim(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// follow takes what the script has more.
+func (r *reseeded) follow(t *testing.T) {
+	t.Helper()
+	bounds, err := r.live.Bounds(t.Context())
+	for seq := bounds.Last + 1; err == nil && seq <= r.seq; seq++ {
+		var message []byte
+		if message, err = r.log.Get(t.Context(), seq); err == nil {
+			done := make(chan error, 1)
+			r.live.Append(seq, message, func(err error) { done <- err })
+			err = <-done
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A node whose copy of the log begins behind a token says so, whatever others read along there, and skips nothing; a node that still has what
+// follows goes on.
+func TestReseededCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t) // record 1 is its EPOCH
+		for range 8 {
+			s.unit(1)
+		}
+		whole := feedsOf(t, s)
+		r := reseed(t, s, 6)
+		f := feedsOf(t, r)
+		along := f.Open(start(t, f, From{Kind: FromEnd}), Filter{})
+		defer along.Close()
+		drain(t, along, 1)
+		s.unit(1)
+		s.unit(1)
+		r.follow(t) // these are in memory
+		time.Sleep(time.Second)
+		reader := whole.Open(start(t, whole, From{Kind: FromBegin}), Filter{})
+		defer reader.Close()
+		for taken := 0; taken <= 10; taken++ {
+			token := reader.Token()
+			late := f.Open(token, Filter{})
+			if seq := token.Partitions[0].Seq; seq+1 < 6 {
+				var trimmed *Trimmed
+				if err := readError(t, late); !errors.As(err, &trimmed) || trimmed.First.Seq != 5 || trimmed.Snapshot.Seq != s.seq {
+					t.Errorf("behind record %d: %v, want ErrTrimmed from 5 on", seq, err)
+				}
+			} else if keys := drain(t, late, 1); !slices.Equal(keys, numbers(taken, 10)) {
+				t.Errorf("behind record %d: %v", seq, keys)
+			}
+			late.Close()
+			if keys := readSome(t, reader, 1); taken < 10 && !slices.Equal(keys, numbers(taken, taken+1)) {
+				t.Errorf("a whole copy gives %v behind %d", keys, taken)
+			}
+		}
+	})
+}
+
+// readSome reads a few changes.
+func readSome(t *testing.T, r *Reader, most int) (keys []string) {
+	t.Helper()
+	for idles := 0; idles < 2 && len(keys) < most; idles++ {
+		if _, err := r.Read(t.Context(), plenty(), func(c *Change) bool {
+			keys = append(keys, string(c.Effect.Key))
+			return len(keys) < most
+		}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+	}
+	return keys
 }
 
 // readError reads until there is an error.
