@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"shiplog/e2e"
@@ -33,7 +31,12 @@ func (b *bench) changes() (all []fact, err error) {
 	for _, part := range []struct {
 		name    string
 		measure func() ([]fact, error)
-	}{{"delay", b.changeDelay}, {"catching up", b.catchUp}, {"cost of a follower", b.followerCost}} {
+	}{
+		{"delay", b.changeDelay}, {"catching up", b.catchUp},
+		{"cost of a follower, P1 always", b.followerCost("always", 1)}, {"cost of a follower, P1 everysec", b.followerCost("everysec", 1)},
+		{"cost of a follower, P16 always", b.followerCost("always", 16)}, {"cost of a follower, P16 everysec", b.followerCost("everysec", 16)},
+		{"cost of a follower on a replica", b.replicaCost},
+	} {
 		if !strings.Contains(part.name, b.only) {
 			continue
 		}
@@ -52,8 +55,8 @@ type follower struct {
 	done sync.WaitGroup
 }
 
-func follow(n *e2e.Node, form string, take func(items []e2e.Value)) (*follower, error) {
-	c, err := subscribe(n, form)
+func follow(addr, form string, take func(items []e2e.Value)) (*follower, error) {
+	c, err := subscribe(addr, form)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +74,8 @@ func follow(n *e2e.Node, form string, take func(items []e2e.Value)) (*follower, 
 }
 
 // subscribe connects and asks for all changes from now on.
-func subscribe(n *e2e.Node, form string) (*e2e.Client, error) {
-	c, err := e2e.Dial(n.Addr())
+func subscribe(addr, form string) (*e2e.Client, error) {
+	c, err := e2e.Dial(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +90,8 @@ func subscribe(n *e2e.Node, form string) (*e2e.Client, error) {
 }
 
 // drain is follow for who only takes what comes and looks at nothing: the least that a follower can cost besides the server.
-func drain(n *e2e.Node, form string) (*follower, error) {
-	c, err := subscribe(n, form)
+func drain(addr, form string) (*follower, error) {
+	c, err := subscribe(addr, form)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +114,7 @@ func (b *bench) changeDelay() ([]fact, error) {
 	defer n.Kill()
 	var mu sync.Mutex
 	seen := make(map[string]time.Time)
-	f, err := follow(n, "json", func(items []e2e.Value) {
+	f, err := follow(n.Addr(), "json", func(items []e2e.Value) {
 		now := time.Now()
 		mu.Lock()
 		defer mu.Unlock()
@@ -310,134 +313,4 @@ func processorTime(c *e2e.Client) (time.Duration, error) {
 		return 0, err
 	}
 	return parseStat(string(stat))
-}
-
-// costOf is what loads under one kind of follower have cost.
-type costOf struct{ rates, server, follower []float64 } // writes a second; microseconds of processor time a write
-
-// followerCost loads a server without a follower and with one in each form, in turn. On a machine whose processors are all busy whatever else
-// runs takes writes away, the follower's own process with it: so the server's processor time is taken as well.
-func (b *bench) followerCost() ([]fact, error) {
-	var facts []fact
-	for _, c := range []comparison{
-		{test: "set", clients: 50, pipeline: 1, keys: 100_000, requests: 60_000},
-		{test: "set", clients: 50, pipeline: 16, keys: 100_000, requests: 300_000},
-	} {
-		programs := []e2e.Program{b.shiplog}
-		if b.beside != "" {
-			programs = append(programs, e2e.Program{b.beside, "serve"})
-		}
-		costs, err := b.costs(c, programs)
-		if err != nil {
-			return nil, err
-		}
-		for i := range programs {
-			name := "P" + strconv.Itoa(c.pipeline)
-			if i > 0 {
-				name += " (beside)"
-			}
-			facts = append(facts, costFacts(name, costs[i])...)
-		}
-	}
-	return facts, nil
-}
-
-// costs loads servers of each program in turn, under each kind of follower.
-func (b *bench) costs(c comparison, programs []e2e.Program) ([]map[string]*costOf, error) {
-	nodes, all := make([]*e2e.Node, len(programs)), make([]map[string]*costOf, len(programs))
-	for i, program := range programs {
-		if b.serveOn != "" {
-			program = append(e2e.Program{"taskset", "-c", b.serveOn}, program...)
-		}
-		n, err := b.start(program, "--appendfsync", "always")
-		if err != nil {
-			return nil, err
-		}
-		defer n.Kill()
-		nodes[i], all[i] = n, map[string]*costOf{"": {}, "binary": {}, "json": {}}
-	}
-	forms := []string{"", "binary", "json"}
-	for round := range b.rounds + 1 {
-		forms = append(forms[1:], forms[0]) // none is always the first
-		for _, form := range forms {
-			for i, n := range nodes {
-				if err := followedLoad(n, c, form, all[i][form]); err != nil {
-					return nil, err
-				}
-				if round == 0 { // to warm up
-					*all[i][form] = costOf{}
-				}
-			}
-		}
-	}
-	return all, nil
-}
-
-// costFacts says what followers take away.
-func costFacts(name string, costs map[string]*costOf) []fact {
-	alone, alongside := spreadOf(costs[""].rates).Median, spreadOf(costs[""].server).Median
-	facts := []fact{
-		newFact("writes per second, "+name+", without a follower", "", alone, 0, 0),
-		newFact("processor time of the server for a write, "+name, "us", alongside, 0, 0),
-	}
-	for _, form := range []string{"binary", "json"} {
-		c := costs[form]
-		facts = append(facts,
-			newFact("what a follower in "+form+" takes away, "+name, "%", lossOf(c.rates, costs[""].rates), followLoss, 0),
-			newFact("what the server needs more for a write, "+form+", "+name, "us", spreadOf(c.server).Median-alongside, 0, 0),
-			newFact("what the server needs more for a write, "+form+", "+name, "%", -lossOf(c.server, costs[""].server), 0, 0),
-			newFact("what the follower itself needs for a write, "+form+", "+name, "us", spreadOf(c.follower).Median, 0, 0))
-	}
-	return facts
-}
-
-// lossOf is how many percent less figures with a follower are than those without one: the median of the rounds, each compared with itself.
-func lossOf(followed, alone []float64) float64 {
-	var losses []float64
-	for i := range followed {
-		losses = append(losses, 100*(1-followed[i]/alone[i]))
-	}
-	return spreadOf(losses).Median
-}
-
-// followedLoad loads a server while one follower reads in a form, or none, and adds what it cost.
-func followedLoad(n *e2e.Node, c comparison, form string, cost *costOf) error {
-	asking, err := e2e.Dial(n.Addr())
-	if err != nil {
-		return err
-	}
-	defer asking.Close()
-	if form != "" {
-		f, err := drain(n, form)
-		if err != nil {
-			return err
-		}
-		defer f.close()
-	}
-	before, err := processorTime(asking)
-	if err != nil {
-		return err
-	}
-	own := ownTime()
-	rate, err := load(n, c)
-	if err != nil {
-		return err
-	}
-	own = ownTime() - own
-	after, err := processorTime(asking)
-	if err != nil {
-		return err
-	}
-	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(c.requests) }
-	cost.rates, cost.server, cost.follower = append(cost.rates, rate), append(cost.server, each(after-before)), append(cost.follower, each(own))
-	return nil
-}
-
-// ownTime is the processor time of this process. While a server is loaded it does nothing but to follow.
-func ownTime() time.Duration {
-	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
