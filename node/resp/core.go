@@ -203,12 +203,14 @@ func (c *core) account(lim *Limits) {
 	}
 }
 
-// push queues a push. With ok false too much waits already, and the connection must end.
+// push queues a push. With ok false too much waited already, and the connection must end. What waits before a push counts: one that is larger than the
+// limit by itself, as the change of a large value is, would end its connection each time that its reader comes back for it.
 func (c *core) push(r *reply.Reply) (ok bool) {
-	n := c.outbox.put(r, &c.srv.pushes)
+	waits := c.outbox.waits.Load()
+	c.outbox.put(r, &c.srv.pushes)
 	c.facts.pushed.Store(true)
 	hard := c.srv.cfg.Limits().PubSub.Hard
-	return hard <= 0 || n <= hard
+	return hard <= 0 || waits <= hard
 }
 
 // join puts the pushes behind the replies.

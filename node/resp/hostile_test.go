@@ -168,6 +168,18 @@ func TestPushesThatWaitAreCounted(t *testing.T) {
 	})
 }
 
+// TestLargePush has one push that is larger than the limit reach its reader.
+func TestLargePush(t *testing.T) {
+	transports(t, func(t *testing.T, b *bench) {
+		b.lim.Store(&Limits{PubSub: OutputLimit{Hard: 1 << 20}})
+		c := b.dial()
+		s := <-b.conns
+		value := strings.Repeat("v", 3<<20)
+		s.t.Push(reply.Push(reply.BulkString("note"), reply.BulkString(value)))
+		c.want("*2\r\n$4\r\nnote\r\n$3145728\r\n" + value + "\r\n")
+	})
+}
+
 func TestQueryBufferLimit(t *testing.T) {
 	transports(t, func(t *testing.T, b *bench) {
 		b.lim.Store(&Limits{QueryBufferLimit: 100_000})
