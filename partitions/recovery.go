@@ -108,11 +108,13 @@ func (p *Partition) lead(ctx context.Context, at wal.Position, founding bool) er
 	}
 	failpoint("after-epoch")
 	tail := wal.PositionAt(at.Seq+1, &wal.Record{Header: h})
-	if err := p.store.Apply(nil, tail, 0); err != nil {
-		return err
+	p.mu.Lock() // it is a replica still, of which heartbeats tell
+	err := p.store.Apply(nil, tail, 0)
+	p.mu.Unlock()
+	if err == nil {
+		p.serve(tail, sent)
 	}
-	p.serve(tail, sent)
-	return nil
+	return err
 }
 
 // appendAndWait appends a record of the term itself and waits for its outcome, or until ctx ends.

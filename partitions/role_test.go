@@ -188,6 +188,37 @@ func TestHeirWaitsOutTheLease(t *testing.T) {
 	})
 }
 
+// Heartbeats ask an heir how it is while its EPOCH record is on its way, and while it is applied (the race detector judges).
+func TestHeirIsAskedMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newCopies(t, 1)
+		defer c.stop()
+		c.nodes[0].log.Fault(waltest.EverySequence, waltest.HoldAck)
+		asked, over := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(asked)
+			for {
+				c.nodes[0].Brief()
+				c.nodes[0].Reached()
+				select {
+				case <-over:
+					return
+				case <-time.After(time.Millisecond):
+				}
+			}
+		}()
+		c.name(0)
+		<-time.After(2 * rules.Length)
+		if c.nodes[0].log.Undecided() != 1 {
+			t.Fatal("no EPOCH record is on its way")
+		}
+		c.nodes[0].log.Heal()
+		c.until(0, Primary)
+		close(over)
+		<-asked
+	})
+}
+
 // I6: a lease counts from when a record was sent: an acknowledgement that comes late, as after a pause, gives none.
 func TestLateAcknowledgementGivesNoLease(t *testing.T) {
 	bubble(t, func(t *testing.T) {
