@@ -5,6 +5,7 @@
 # load     INCR until there is a line on standard input; no error is forgiven.
 # kills    the same while nodes are killed: an increment may be sent again, and count twice, but none may be missing.
 # replicas SET on primaries and GET from replicas too, until there is a line on standard input.
+import collections
 import logging
 import sys
 import threading
@@ -77,10 +78,23 @@ def until_told(step):
     print(steps, flush=True)
 
 
+class Newest(logging.Handler):
+    """Keeps the newest errors that the client has met, each on a line: the last one alone does not say why it has given up."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = collections.deque(maxlen=40)
+
+    def emit(self, record):
+        self.lines.append(f"{time.strftime('%H:%M:%S')} {record.getMessage()} {record.exc_info and record.exc_info[1]!r}")
+
+
 def load():
     # By default it tries a command 3 times, which can be over before a node has a successor. Before version 4.4 it cannot read the topology again either when the
     # first of its start-up nodes is gone, unless it keeps to those that it was given.
-    logging.disable(logging.CRITICAL if task == "kills" else logging.NOTSET)  # it tells of each connection that breaks
+    newest = Newest()
+    if task == "kills":  # it tells of each connection that breaks
+        logging.getLogger().addHandler(newest)
     r = connect(cluster_error_retry_attempts=100, dynamic_startup_nodes=False) if task == "kills" else connect()
     counted = [0] * 97
 
@@ -89,7 +103,11 @@ def load():
         assert got == want or task == "kills" and got > want, f"INCR number {n} returned {got}, want {want}"
         counted[n % 97] = got
 
-    until_told(step)
+    try:
+        until_told(step)
+    except Exception:
+        print(*newest.lines, sep="\n", file=sys.stderr)
+        raise
     # Redirects must not have taught it that a node is a replica and nothing else: SCAN goes to primaries.
     found = len(set(r.scan_iter(f"{key}:*")))
     assert found == 97, f"SCAN finds {found} of 97 keys"
