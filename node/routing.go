@@ -52,16 +52,20 @@ func (r *routing) follow(m *coordinator.Map, copies map[int]*copyOf) *routing {
 
 // leaderOf returns who leads a partition, the zero Node if that is not known, and a channel that is closed when heartbeats say otherwise.
 // standing is how this node's copy stands, nil without one: it may have seen in the log who leads before a heartbeat says so.
+//
+// Whoever was heard to lead in an earlier epoch than the newest that the copy knows leads no more. So no two nodes send clients to each other: the one that was named has
+// its own epoch in its log, and takes the word only of somebody who led later. The log is believed only beyond what was heard: a node that was started just now reads
+// old records, which say who led long ago.
 func (r *routing) leaderOf(partition uint16, standing *partitions.Standing) (coordinator.Node, <-chan struct{}) {
 	leader, epoch, changed := r.leaders[partition].is()
-	if standing == nil || standing.Role != partitions.Replica || standing.Leader == (wal.NodeID{}) {
+	if standing == nil || uint64(standing.Epoch) <= epoch {
 		return leader, changed
 	}
-	if leader.ID != "" && uint64(standing.Epoch) <= epoch {
-		return leader, changed
-	}
-	if n := r.nodes[coordinator.NodeID(hex.EncodeToString(standing.Leader[:]))]; n != nil && uint64(standing.Epoch) > epoch {
-		leader = *n
+	leader = coordinator.Node{}
+	if epoch > 0 && standing.Role == partitions.Replica && standing.Leader != (wal.NodeID{}) {
+		if n := r.nodes[coordinator.NodeID(hex.EncodeToString(standing.Leader[:]))]; n != nil {
+			leader = *n
+		}
 	}
 	return leader, changed
 }

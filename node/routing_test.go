@@ -85,16 +85,35 @@ func TestLogTellsTheLeader(t *testing.T) {
 		standing *partitions.Standing
 		want     coordinator.NodeID
 	}{
-		"no copy":             {nil, idA},
-		"the log says more":   {&partitions.Standing{Role: partitions.Replica, Epoch: 4, Leader: leader(0xbb)}, idB},
-		"the log says less":   {&partitions.Standing{Role: partitions.Replica, Epoch: 2, Leader: leader(0xbb)}, idA},
-		"the log says no one": {&partitions.Standing{Role: partitions.Replica, Epoch: 4}, idA},
-		"a stranger":          {&partitions.Standing{Role: partitions.Replica, Epoch: 4, Leader: leader(0xcc)}, idA},
-		"being promoted":      {&partitions.Standing{Role: partitions.Promoted, Epoch: 4, Leader: leader(0xbb)}, idA},
+		"no copy":              {nil, idA},
+		"the log says more":    {&partitions.Standing{Role: partitions.Replica, Epoch: 4, Leader: leader(0xbb)}, idB},
+		"the log says less":    {&partitions.Standing{Role: partitions.Replica, Epoch: 2, Leader: leader(0xbb)}, idA},
+		"the log says as much": {&partitions.Standing{Role: partitions.Replica, Epoch: 3, Leader: leader(0xbb)}, idA},
+		"the log says no one":  {&partitions.Standing{Role: partitions.Replica, Epoch: 4}, ""},
+		"a stranger":           {&partitions.Standing{Role: partitions.Replica, Epoch: 4, Leader: leader(0xcc)}, ""},
+		"being promoted":       {&partitions.Standing{Role: partitions.Promoted, Epoch: 4, Leader: leader(0xbb)}, ""},
+		"handing over":         {&partitions.Standing{Role: partitions.Handing, Epoch: 4}, ""},
 	} {
 		if got, _ := r.leaderOf(0, c.standing); got.ID != c.want {
 			t.Errorf("%s: %q leads, want %q", name, got.ID, c.want)
 		}
+	}
+}
+
+// A node that was started just now has old records before it.
+func TestLogIsNotBelievedBeforeAHeartbeat(t *testing.T) {
+	m := twoNodes()
+	r := newRouting(nil, nil).follow(m, nil)
+	old := &partitions.Standing{Role: partitions.Replica, Epoch: 4}
+	for i := range old.Leader {
+		old.Leader[i] = 0xbb
+	}
+	if got, _ := r.leaderOf(0, old); got.ID != "" {
+		t.Errorf("%q leads, and nobody was heard", got.ID)
+	}
+	r.leaders[0].hear(&m.Nodes[0], 3)
+	if got, _ := r.leaderOf(0, old); got.ID != idB {
+		t.Errorf("%q leads, want %q", got.ID, idB)
 	}
 }
 
