@@ -104,15 +104,16 @@ func streamedChanges(t *testing.T, js jetstream.JetStream, partition int) (all [
 	return all, nil
 }
 
-// sameChanges waits until the stream has what the log has: each change once, in order.
+// sameChanges waits until the stream has what the log has: each change once, in order. Each may be behind the other: the log is read where it may be a replica's.
 func sameChanges(t *testing.T, js jetstream.JetStream, c *Client, partition int) int {
 	t.Helper()
-	logged := loggedChanges(t, c, partition)
+	var logged []string
 	eventually(t, time.Minute, func() error {
 		streamed, err := streamedChanges(t, js, partition)
 		if err != nil {
 			return err
 		}
+		logged = loggedChanges(t, c, partition)
 		if slices.Equal(streamed, logged) {
 			return nil
 		}

@@ -138,19 +138,35 @@ func (v *clusterView) signature() string {
 	return b.String()
 }
 
-// late lists the living replicas that have not applied yet what their primary had at the time of before.
+// late lists the living replicas that have not applied yet what their primary had at the time of before. Each is asked for what it has itself: a node that was started
+// just now has not heard from the others, and would find that nobody lacks anything.
 func (s *survey) late(before survey) (list []string) {
 	for _, p := range s.first.Partitions {
 		old, err := before.first.partition(p.Number)
 		if err != nil || old.Primary == nil {
 			continue
 		}
+		had := before.applied(p.Number, old.Primary)
 		for _, r := range p.Replicas {
-			if r.lives() && r.Applied < old.Primary.Applied {
-				list = append(list, fmt.Sprintf("partition %d: replica %s is more than %v behind: it lacks %d records",
-					p.Number, r.Address, lateAfter, r.Lag))
+			if has := s.applied(p.Number, &r); r.lives() && has < had {
+				list = append(list, fmt.Sprintf("partition %d: replica %s is more than %v behind: it lacks %d records", p.Number, r.Address, lateAfter, had-has))
 			}
 		}
 	}
 	return list
+}
+
+// applied is how far the node of a copy says that it has come; 0 when it says nothing of it.
+func (s *survey) applied(partition int, of *copyView) int64 {
+	v := s.views[of.Address]
+	p, err := v.partition(partition)
+	if err != nil {
+		return 0
+	}
+	for _, c := range p.all() {
+		if c.ID == of.ID {
+			return c.Applied
+		}
+	}
+	return 0
 }

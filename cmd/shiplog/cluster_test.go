@@ -299,13 +299,18 @@ func TestClusterCheck(t *testing.T) {
 	}
 }
 
-// TestLateReplicas holds that only a replica is late that has not what its primary had at the first look.
+// TestLateReplicas holds that only a replica is late that says itself that it has not what its primary said at the first look, whatever others know of them.
 func TestLateReplicas(t *testing.T) {
-	first := survey{first: clusterView{Partitions: []partitionView{{Primary: &copyView{Applied: 70}}}}}
-	later := survey{first: clusterView{Partitions: []partitionView{{Primary: &copyView{Applied: 90},
-		Replicas: []copyView{{Applied: 70, Health: "online"}, {Applied: 69, Health: "online", Address: "B", Lag: 21}}}}}}
-	want := "partition 0: replica B is more than 1s behind: it lacks 21 records"
-	if got := later.late(first); len(got) != 1 || got[0] != want {
+	surveyed := func(a, b, c int64) survey {
+		copies := func(a, b, c int64) clusterView {
+			return clusterView{Partitions: []partitionView{{Primary: &copyView{ID: "a", Address: "A", Applied: a}, Replicas: []copyView{
+				{ID: "b", Address: "B", Applied: b, Health: "online"}, {ID: "c", Address: "C", Applied: c, Health: "online"}}}}}
+		}
+		return survey{first: copies(0, 0, 0), views: map[string]clusterView{"A": copies(a, 0, 1000), "B": copies(0, b, 0), "C": copies(0, 0, c)}}
+	}
+	want := "partition 0: replica C is more than 1s behind: it lacks 1 records"
+	later := surveyed(90, 70, 69)
+	if got := later.late(surveyed(70, 0, 0)); len(got) != 1 || got[0] != want {
 		t.Errorf("got %q, want only %q", got, want)
 	}
 }
