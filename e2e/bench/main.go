@@ -7,7 +7,7 @@
 // With "changes" as the first word, change feeds are measured: their delay, how fast a reader catches up, what a follower costs.
 //
 // With "seed" as the first word, it is measured how fast a copy that is gone is there again, how long three nodes that become five take until they
-// are balanced, and what writers notice of that and of hand-overs. -only is one of hand-over, seeding, 3to5 and 3to5-writes then.
+// are balanced, and what writers notice of that and of hand-overs. -only is one of hand-over, seeding, 3to5, 3to5-writes and 3to5-steady then.
 //
 // With "cluster" as the first word, three nodes are measured beside a Redis Cluster of three primaries and three
 // replicas, with a load generator of our own, because redis-benchmark cannot WAIT.

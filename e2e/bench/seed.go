@@ -38,7 +38,8 @@ func (b *bench) seeds() (all []fact, err error) {
 		name       string
 		partitions int
 		measure    func(c *e2e.LocalCluster) ([]fact, error)
-	}{{"hand-over", 1, b.handOvers}, {"seeding", 1, b.reseed}, {"3to5", growPartitions, b.grow}, {"3to5-writes", growPartitions, b.growBusy}} {
+	}{{"hand-over", 1, b.handOvers}, {"seeding", 1, b.reseed}, {"3to5", growPartitions, b.grow}, {"3to5-writes", growPartitions, b.growBusy},
+		{"3to5-steady", growPartitions, b.growSteady}} {
 		if !b.wants(part.name) {
 			continue
 		}
@@ -89,7 +90,7 @@ func (b *bench) handOvers(c *e2e.LocalCluster) ([]fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := startWriting(primary.Addr)
+	w := startWriting(primary.Addr, 0)
 	var gaps []float64
 	for i := range 10 * b.rounds {
 		time.Sleep(200 * time.Millisecond)
@@ -128,7 +129,7 @@ func (b *bench) reseed(c *e2e.LocalCluster) ([]fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := startWriting(primary.Addr)
+	w := startWriting(primary.Addr, 0)
 	time.Sleep(2 * time.Second)
 	from := time.Now()
 	time.Sleep(10 * time.Second) // all three nodes live: that is what is compared with

@@ -31,12 +31,35 @@ func (b *bench) grow(c *e2e.LocalCluster) ([]fact, error) {
 	}, nil
 }
 
-// growBusy is grow while clients write. It measures until copies are even, and what the writers notice of that: primaries follow by load, which has no simple measure.
+// growBusy is grow while clients write as fast as they are answered. It measures until copies are even, and what the writers notice of that: primaries
+// follow by load, which has no simple measure. On one machine the two new nodes take from the old ones what they need to run, for good.
 func (b *bench) growBusy(c *e2e.LocalCluster) ([]fact, error) {
 	if err := b.fillCluster(c, c.Members[0]); err != nil {
 		return nil, err
 	}
-	w := startWriting(c.Members[0].Addr)
+	return b.growUnder(c, 0, "while clients write all they can")
+}
+
+// growSteady is growBusy with half of the writes a second that three nodes can take: what a cluster that is to grow should still do.
+func (b *bench) growSteady(c *e2e.LocalCluster) ([]fact, error) {
+	if err := b.fillCluster(c, c.Members[0]); err != nil {
+		return nil, err
+	}
+	w := startWriting(c.Members[0].Addr, 0)
+	time.Sleep(2 * time.Second)
+	from := time.Now()
+	time.Sleep(5 * time.Second)
+	_, most := w.between(from, time.Now())
+	if err := w.end(); err != nil {
+		return nil, err
+	}
+	progress("three nodes take %.0f writes a second; from here on half of them", most)
+	return b.growUnder(c, most/2, fmt.Sprintf("while clients write %.0f/s, half of what three can take", most/2))
+}
+
+// growUnder has two nodes join under a load.
+func (b *bench) growUnder(c *e2e.LocalCluster, rate float64, load string) ([]fact, error) {
+	w := startWriting(c.Members[0].Addr, rate)
 	time.Sleep(2 * time.Second)
 	from := time.Now()
 	time.Sleep(10 * time.Second)
@@ -48,8 +71,8 @@ func (b *bench) growBusy(c *e2e.LocalCluster) ([]fact, error) {
 	if err = errors.Join(err, w.end()); err != nil {
 		return nil, err
 	}
-	facts := []fact{newFact(fmt.Sprintf("3 to 5 nodes while clients write, %d MB in %d partitions: copies are even", b.megabytes, growPartitions), "s", copied.Seconds(), balancedIn, 0)}
-	return append(facts, w.compared("from the start of two nodes to even copies", [4]time.Time{from, start, start, start.Add(copied)})...), nil
+	facts := []fact{newFact(fmt.Sprintf("3 to 5 nodes %s, %d MB in %d partitions: copies are even", load, b.megabytes, growPartitions), "s", copied.Seconds(), balancedIn, 0)}
+	return append(facts, w.compared("from the start of two nodes to even copies, "+load, [4]time.Time{from, start, start, start.Add(copied)})...), nil
 }
 
 // joinTwo starts two nodes more, and returns when.

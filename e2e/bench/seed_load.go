@@ -13,24 +13,27 @@ import (
 	"shiplog/e2e"
 )
 
-// writing is a load of single SETs, each sent when the one before is acknowledged, that goes where it is sent on.
+// writing is a load of single SETs that goes where it is sent on.
 type writing struct {
 	stop chan struct{}
 	done sync.WaitGroup
+	rate float64 // writes a second that are due, of all writers; 0 is as many as are acknowledged
 
 	mu    sync.Mutex
 	acked []acked
 	errs  []error
 }
 
-// acked is a write: when it was acknowledged and how long that took.
+// acked is a write: when it was acknowledged and how long that took since it was sent, or due.
 type acked struct {
 	at   time.Time
 	took time.Duration
 }
 
-func startWriting(addr string) *writing {
-	w := &writing{stop: make(chan struct{})}
+// startWriting starts a load. Without a rate each write is sent when the one before is acknowledged; with one it is sent when it is due, and
+// late when the one before is: what it waited for counts, so that a slow cluster cannot look fast by being asked less.
+func startWriting(addr string, rate float64) *writing {
+	w := &writing{stop: make(chan struct{}), rate: rate}
 	for i := range seedWriters {
 		w.done.Go(func() {
 			if err := w.write(addr, i); err != nil {
@@ -51,13 +54,12 @@ func (w *writing) write(addr string, writer int) error {
 	}
 	defer func() { c.Close() }()
 	payload := strings.Repeat("v", seedValue)
+	start := time.Now()
 	for n := 0; ; n++ {
-		select {
-		case <-w.stop:
+		began, ended := w.due(start, writer, n)
+		if ended {
 			return nil
-		default:
 		}
-		began := time.Now()
 		v, err := c.Do("SET", fmt.Sprintf("w:{%d}:%d", writer, n%1000), payload)
 		for err == nil && strings.HasPrefix(v.Text, "MOVED ") {
 			c.Close()
@@ -73,6 +75,21 @@ func (w *writing) write(addr string, writer int) error {
 		w.mu.Lock()
 		w.acked = append(w.acked, acked{now, now.Sub(began)})
 		w.mu.Unlock()
+	}
+}
+
+// due waits until a writer's nth write is to be sent, and returns since when it counts, or that the load has ended.
+func (w *writing) due(start time.Time, writer, n int) (since time.Time, ended bool) {
+	since = time.Now()
+	if w.rate > 0 {
+		since = start.Add(time.Duration(float64(n*seedWriters+writer) / w.rate * float64(time.Second)))
+		time.Sleep(time.Until(since)) // at once when it is late
+	}
+	select {
+	case <-w.stop:
+		return since, true
+	default:
+		return since, false
 	}
 }
 
