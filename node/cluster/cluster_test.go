@@ -299,12 +299,15 @@ func TestSendWithoutConnection(t *testing.T) {
 	}
 }
 
-// A map reaches every node when it is stored, not when it is read.
+// A map reaches every node when it is stored, not when it is read. An announcement may be missed, as while the servers do not know yet who listens where: then one
+// of the next maps is heard.
 func TestAnnounced(t *testing.T) {
 	members := servers(t, 3)
 	a, other := members[0].agentOnly(t), members[1].agentOnly(t)
-	eventually(t, "the first map is stored", func() bool { return a.store(t.Context(), mapOf(1, 3)) == nil })
-	eventually(t, "the map", func() bool { return other.Map() != nil })
+	eventually(t, "a map is heard of", func() bool {
+		stored := a.store(t.Context(), mapOf(versionOf(a.Map())+1, 3)) == nil
+		return stored && other.Map() != nil
+	})
 }
 
 // agentOnly is a member's agent that has a connection and hears what is announced, and does nothing else.
