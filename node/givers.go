@@ -11,6 +11,13 @@ import (
 // nearEnd is so many records behind the end of the log that a copy counts as one that is up to date.
 const nearEnd = 1000
 
+// hearing is so many times as long as a node is silent before it counts as dead that others have to be heard from: servers that do not reach each other at once
+// try again after a second.
+const hearing = 3
+
+// allHeard tells whether everybody who lives had time to be heard since this node began to listen.
+func allHeard(v cluster.View) bool { return v.Now-v.Began >= hearing*v.SilentAfter }
+
 // givers are the nodes that a copy of a partition can be filled from, the best first: replicas that are up to date, the node with the
 // least load first, and the primary only behind all of them, and not before the others had time to be heard. Ties go to the lowest identity.
 func givers(v cluster.View, number int, self coordinator.NodeID) []coordinator.Node {
@@ -31,7 +38,7 @@ func givers(v cluster.View, number int, self coordinator.NodeID) []coordinator.N
 		case coordinator.RoleReplica:
 			all = append(all, candidate{r, false})
 		case coordinator.RolePrimary, coordinator.RolePromoted, coordinator.RoleHanding:
-			if v.Now-v.Began >= v.SilentAfter {
+			if allHeard(v) {
 				all = append(all, candidate{r, true})
 			}
 		}
@@ -65,7 +72,7 @@ func withStore(v cluster.View, givers []coordinator.Node, number int, stored boo
 	if at < 0 {
 		at = len(givers)
 	}
-	if !stored || at == 0 && v.Now-v.Began < v.SilentAfter {
+	if !stored || at == 0 && !allHeard(v) {
 		return givers
 	}
 	return slices.Insert(slices.Clone(givers), at, storeNode())

@@ -106,7 +106,7 @@ func TestAttempts(t *testing.T) {
 	var last attempt
 	next := func(from []coordinator.Node, after time.Duration, want coordinator.NodeID) {
 		t.Helper()
-		got, ok := last.next(from, now.Add(after))
+		got, ok := last.next(from, func(id coordinator.NodeID) bool { return id == "p" }, now.Add(after))
 		if got.ID != want || ok != (want != "") {
 			t.Errorf("after %v of %v: %q, want %q", after, from, got.ID, want)
 		}
@@ -122,12 +122,23 @@ func TestAttempts(t *testing.T) {
 	next([]coordinator.Node{b}, stickFor, "b")
 	last.failed(a, 100, now.Add(stickFor))
 	next(both, stickFor, "b")
+
+	last = attempt{}
+	p := coordinator.Node{ID: "p"}
+	next([]coordinator.Node{p}, 0, "p")
+	for range spareFor {
+		next([]coordinator.Node{a, p}, 0, "a")
+		last.failed(a, 0, now)
+	}
+	next([]coordinator.Node{a, p}, 0, "a") // it comes first
+	last.failed(a, 0, now)
+	next([]coordinator.Node{a, p}, 0, "p")
 }
 
 // TestGiversAwaitReplicas holds that a node that has just begun to listen does not take the primary for the only one who can give.
 func TestGiversAwaitReplicas(t *testing.T) {
 	v := viewOf(heard{id: "a", role: coordinator.RolePrimary, applied: 9})
-	v.Began = v.Now - v.SilentAfter + 1
+	v.Began = v.Now - hearing*v.SilentAfter + 1
 	if got := givers(v, 0, "z"); len(got) != 0 {
 		t.Errorf("%v give when the others may not have been heard yet", got)
 	}

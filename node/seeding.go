@@ -177,7 +177,7 @@ func (c *copyOf) fill(ctx context.Context, s *shipper.Seeding, way shipper.Way) 
 	}
 	var last attempt
 	for ctx.Err() == nil {
-		source, ok := last.next(c.sources(ctx, s.Log, way), time.Now())
+		source, ok := last.next(c.sources(ctx, s.Log, way), c.leads, time.Now())
 		err := errNoSource
 		if ok {
 			err = c.fillFrom(ctx, s, f, source)
@@ -232,6 +232,12 @@ func (c *copyOf) fillFrom(ctx context.Context, s *shipper.Seeding, f *filling, s
 	return err
 }
 
+// leads tells whether a node was last heard to lead the partition, or to be about to, or to have just done so.
+func (c *copyOf) leads(id coordinator.NodeID) bool {
+	role := roleAt(c.members.agent.View(), c.number, id)
+	return role == coordinator.RolePrimary || role == coordinator.RolePromoted || role == coordinator.RoleHanding
+}
+
 // sources are what the copy can be filled from, the best first.
 func (c *copyOf) sources(ctx context.Context, log wal.Log, way shipper.Way) []coordinator.Node {
 	stored := way == shipper.Snapshot && c.members.node.storing.fits(ctx, c.number, log)
@@ -276,16 +282,24 @@ func (a *attempt) failed(source coordinator.Node, fetched int64, now time.Time) 
 // leave has what was given not count: the next source is whoever has failed less often.
 func (a *attempt) leave() { a.gave = time.Time{} }
 
+// spareFor is how often another source is tried before the primary is asked: what fails at first, as where servers have just met, need not fail again.
+const spareFor = 3
+
 // next chooses the source of the next attempt among those that there are, the best first. One that has given something is waited for
-// some time, since nobody else has the same files; otherwise whoever has failed less often comes first.
-func (a *attempt) next(from []coordinator.Node, now time.Time) (coordinator.Node, bool) {
+// some time, since nobody else has the same files; otherwise whoever has failed less often comes first, and a primary counts as one that has failed spareFor times more.
+func (a *attempt) next(from []coordinator.Node, leads func(coordinator.NodeID) bool, now time.Time) (coordinator.Node, bool) {
 	if !a.gave.IsZero() && now.Sub(a.gave) < stickFor {
 		return a.source, true
 	}
 	var best coordinator.Node
+	least := 0
 	for _, node := range from {
-		if best.ID == "" || a.tries[node.ID] < a.tries[best.ID] {
-			best = node
+		tries := a.tries[node.ID]
+		if leads(node.ID) {
+			tries += spareFor
+		}
+		if best.ID == "" || tries < least {
+			best, least = node, tries
 		}
 	}
 	return best, best.ID != ""

@@ -44,7 +44,7 @@ func TestWithStore(t *testing.T) {
 		}
 	}
 	young := viewOf()
-	young.Began = young.Now - young.SilentAfter + 1
+	young.Began = young.Now - hearing*young.SilentAfter + 1
 	if got := withStore(young, nil, 0, true); len(got) != 0 {
 		t.Errorf("%v gives when replicas may not have been heard yet", got)
 	}
@@ -167,7 +167,7 @@ func TestAttemptLeaves(t *testing.T) {
 	all := []coordinator.Node{storeNode(), {ID: "a"}}
 	last.failed(storeNode(), 100, now) // it has given something, and then it was damaged
 	last.leave()
-	if got, _ := last.next(all, now); got.ID != "a" {
+	if got, _ := last.next(all, func(coordinator.NodeID) bool { return false }, now); got.ID != "a" {
 		t.Errorf("next is %s, want the other one at once", got.ID)
 	}
 }
