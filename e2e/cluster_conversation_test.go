@@ -106,6 +106,7 @@ func startGoRedis(t *testing.T, key, value string, seeds []string) conversation 
 	// While a node does not answer, go-redis looks at the cluster again only after this interval, by default a minute.
 	options := &redis.ClusterOptions{Addrs: seeds, ClusterStateReloadInterval: time.Second}
 	g := &goRedis{client: redis.NewClusterClient(options), key: key, value: value}
+	g.client.OnNewNode(noteTries)
 	t.Cleanup(func() { _ = g.client.Close() })
 	return g
 }
@@ -185,8 +186,9 @@ func (g *goRedisLoad) begin(t *testing.T) {
 			for ; ctx.Err() == nil; n++ {
 				name := fmt.Sprintf("%s:%d:%d", g.key, group, n%97)
 				// It is not this context that ends a command: what is sent is to be answered.
-				if got, err := g.client.Incr(context.WithoutCancel(ctx), name).Result(); err != nil || got != int64(n/97+1) {
-					g.failed <- fmt.Errorf("INCR %s: %d, %w; want %d", name, got, err, n/97+1)
+				noting, tries := noted(context.WithoutCancel(ctx))
+				if got, err := g.client.Incr(noting, name).Result(); err != nil || got != int64(n/97+1) {
+					g.failed <- fmt.Errorf("INCR %s: %d, %w; want %d; it tried %s", name, got, err, n/97+1, tries)
 					break
 				}
 			}

@@ -60,6 +60,43 @@ func TestClusterRolling(t *testing.T) {
 	t.Logf("%s steps", load.goOn(t))
 }
 
+// TestClusterRedirectsBeforeItStops has a node stop while a client of it goes on without looking at the topology: it is told where to go for as long as clients need to
+// read the topology again, and sees no error before that.
+func TestClusterRedirectsBeforeItStops(t *testing.T) {
+	c := startLocal(t)
+	leaver := c.Members[0]
+	key := keyOn(t, c, "leaving", leaver)
+	conn, err := Dial(leaver.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	stopped := make(chan error, 1)
+	go func() { _, err := c.StopMember(leaver, 2*stopWithin); stopped <- err }()
+	var first, last time.Time
+	for {
+		v, err := conn.Do("INCR", key)
+		if err != nil {
+			break // the connection is closed
+		}
+		switch text := v.Text; {
+		case !v.IsError() && first.IsZero():
+		case v.IsError() && strings.HasPrefix(text, "MOVED "):
+			if last = time.Now(); first.IsZero() {
+				first = last
+			}
+		default:
+			t.Errorf("INCR: %v after %v of redirections", v, last.Sub(first))
+		}
+	}
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	if told := last.Sub(first); first.IsZero() || told < 300*time.Millisecond || told > stopWithin {
+		t.Errorf("it was redirected for %v, want about half a second", told)
+	}
+}
+
 // led returns an error unless all slots are led by nodes other than m, and each of these answers for them.
 func (c *LocalCluster) led(m *LocalMember) error {
 	for slot := 0; slot < 16384; slot += 512 {

@@ -20,15 +20,21 @@ type parting struct {
 }
 
 // see takes how the partition stands now. Standings may be missed between two that are seen.
-func (d departure) see(s *partitions.Standing, self wal.NodeID) (departure, parting) {
+//
+// A node that stops begins no notice: what lies unread in a connection hides from its client that the connection is closed after it. go-redis takes such a
+// connection from its pool for a good one (9.23, internal/pool isHealthyConn), and a command that meets a few of them has used up its tries.
+func (d departure) see(s *partitions.Standing, self wal.NodeID, stops bool) (departure, parting) {
 	switch {
 	case s.Role == partitions.Primary && d.announced: // nobody else has led
 		return departure{led: true}, parting{left: true, to: self}
 	case s.Role == partitions.Primary:
 		return departure{led: true}, parting{}
-	case s.Role == partitions.Handing && d.led && !d.announced:
+	case s.Role == partitions.Handing && d.led && !d.announced && !stops:
 		return departure{led: true, announced: true}, parting{leaving: true}
 	case d.led && s.Role == partitions.Replica && s.Leader != (wal.NodeID{}) && s.Leader != self:
+		if stops && !d.announced {
+			return departure{}, parting{}
+		}
 		return departure{}, parting{left: true, to: s.Leader}
 	}
 	return d, parting{}
@@ -37,7 +43,7 @@ func (d departure) see(s *partitions.Standing, self wal.NodeID) (departure, part
 // announce tells clients what d makes of how the partition stands, and returns what they know then.
 func (c *copyOf) announce(d departure, s *partitions.Standing) departure {
 	m := c.members
-	d, p := d.see(s, m.node.dir.NodeID)
+	d, p := d.see(s, m.node.dir.NodeID, m.leaving.Load())
 	switch {
 	case p.leaving:
 		m.node.commands.SlotsLeaving(int(c.slots.First), int(c.slots.Last))

@@ -34,7 +34,7 @@ func TestDeparture(t *testing.T) {
 		var got []parting
 		for i := range test.seen {
 			var p parting
-			if d, p = d.see(&test.seen[i], self); p != (parting{}) {
+			if d, p = d.see(&test.seen[i], self, false); p != (parting{}) {
 				got = append(got, p)
 			}
 		}
@@ -47,5 +47,28 @@ func TestDeparture(t *testing.T) {
 				t.Errorf("%s: got %v, want %v", test.name, got, test.wants)
 			}
 		}
+	}
+}
+
+// A node that stops finishes the notices that it has begun, and begins none.
+func TestDepartureOfNodeThatStops(t *testing.T) {
+	self, other := wal.NodeID{1}, wal.NodeID{2}
+	primary := partitions.Standing{Role: partitions.Primary, Leader: self}
+	handing := partitions.Standing{Role: partitions.Handing}
+	follower := partitions.Standing{Role: partitions.Replica, Leader: other}
+	d, _ := departure{}.see(&primary, self, false)
+	begun, p := d.see(&handing, self, false)
+	if !p.leaving {
+		t.Fatal("a hand-over is not announced")
+	}
+	if _, p := begun.see(&follower, self, true); !p.left || p.to != other {
+		t.Errorf("a notice that was begun is not finished: %v", p)
+	}
+	d, p = d.see(&handing, self, true)
+	if p != (parting{}) {
+		t.Errorf("a node that stops begins a notice: %v", p)
+	}
+	if d, p = d.see(&follower, self, true); p != (parting{}) || d.led {
+		t.Errorf("a node that stops ends a notice that was not begun: %v, %v", p, d)
 	}
 }

@@ -21,8 +21,12 @@ import (
 	"shiplog/partitions/coordinator"
 )
 
-// How long a node that is told to stop waits for others to take over what it leads.
-const leaveWithin = 2500 * time.Millisecond
+// How long a node that is told to stop waits at most for others to take over what it leads, and how long it then still tells clients who does: a client that
+// has read the old topology just before, or reads it again only after 200 ms as go-redis does, meets no closed connection.
+const (
+	leaveWithin = 2500 * time.Millisecond
+	tellOn      = 500 * time.Millisecond
+)
 
 // members holds those partitions that the cluster map gives this node, one copy of each.
 type members struct {
@@ -173,10 +177,11 @@ func (m *members) run(ctx, serving context.Context, g *errgroup.Group) {
 
 func (m *members) ready() <-chan struct{} { return m.up }
 
-// leave lets others know that this node will stop, and waits until they lead what it leads, or there is nobody who could, or
+// leave lets others know that this node will stop, and waits until they lead what it leads and clients could hear of it, or there is nobody who could lead, or
 // for long enough.
 func (m *members) leave() {
 	m.leaving.Store(true)
+	led := m.leads()
 	deadline := time.NewTimer(leaveWithin)
 	defer deadline.Stop()
 	look := time.NewTicker(lookAgain)
@@ -187,6 +192,13 @@ func (m *members) leave() {
 		case <-deadline.C:
 			return
 		}
+	}
+	if !led || !m.succeeded() {
+		return
+	}
+	select {
+	case <-time.After(tellOn):
+	case <-deadline.C:
 	}
 }
 
