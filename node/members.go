@@ -182,23 +182,16 @@ func (m *members) ready() <-chan struct{} { return m.up }
 func (m *members) leave() {
 	m.leaving.Store(true)
 	led := m.leads()
-	deadline := time.NewTimer(leaveWithin)
-	defer deadline.Stop()
-	look := time.NewTicker(lookAgain)
-	defer look.Stop()
+	within, end := context.WithTimeout(context.Background(), leaveWithin)
+	defer end()
 	for m.leads() && m.succeeded() {
-		select {
-		case <-look.C:
-		case <-deadline.C:
+		if within.Err() != nil {
 			return
 		}
+		wait(within, lookAgain)
 	}
-	if !led || !m.succeeded() {
-		return
-	}
-	select {
-	case <-time.After(tellOn):
-	case <-deadline.C:
+	if led && m.succeeded() {
+		wait(within, tellOn)
 	}
 }
 
