@@ -10,6 +10,7 @@ import (
 // Limits of moving copies.
 const (
 	maxMoves      = 4                // copies on their way at once
+	busyMoves     = 1                // the same of copies that are moved only to spread them or to empty a node that is there, while clients are served
 	maxMovesTo    = 2                // to one node
 	relocateEvery = time.Second      // between two attempts to have one stream moved
 	clearAfter    = 5 * time.Second  // a stream that has waited so long for the same consumer goes on without it

@@ -11,7 +11,7 @@ func (t *turn) begin() {
 	if t.mayMove() {
 		t.empty()
 	}
-	for t.next().Rebalance && t.mayMove() {
+	for t.next().Rebalance && t.mayMoveAway() {
 		p, move := t.evening()
 		if move == (Move{}) {
 			return
@@ -21,6 +21,26 @@ func (t *turn) begin() {
 }
 
 func (t *turn) mayMove() bool { return t.next().moves("") < maxMoves }
+
+// mayMoveAway is mayMove for a copy that does well where it is. Clients do not wait for its sake: each copy that is on its way takes processors and disks of
+// the nodes that serve them.
+func (t *turn) mayMoveAway() bool {
+	if t.serves() {
+		return t.next().moves("") < busyMoves
+	}
+	return t.mayMove()
+}
+
+// serves tells whether clients have the nodes do something now.
+func (t *turn) serves() bool {
+	load := 0.0
+	for i := range t.current.Partitions {
+		if r := t.holding(t.current.Partitions[i].Primary, i); r != nil {
+			load += r.Load
+		}
+	}
+	return load >= busyFrom
+}
 
 // start begins a move.
 func (t *turn) start(p int, move Move) {
@@ -45,7 +65,7 @@ func (t *turn) empty() {
 			continue
 		}
 		to := t.fittest(i, true)
-		if to == "" || !t.mayMove() {
+		if gone := slices.Contains(t.next().Gone, part.Holders[from]); to == "" || !t.mayMove() || !gone && !t.mayMoveAway() {
 			continue
 		}
 		if !part.isLedBy(t.holding(part.Primary, i)) || t.whole(i) < t.current.Copies/2+1 {
