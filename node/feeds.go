@@ -22,6 +22,7 @@ type feeds struct {
 	groups *changes.Groups
 	turn   atomic.Uint64             // counts groups' readings, so that no partition is always the first
 	lags   atomic.Pointer[groupLags] // how far groups are behind; lookAtGroups keeps it
+	busy   busyness
 
 	mu            sync.Mutex
 	subscriptions map[uint64]map[int64]*subscription // by session
@@ -74,6 +75,7 @@ func (f *feeds) run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { f.sweepSnapshots(ctx) })
 	beside.Go(func() { f.lookAtGroups(ctx) })
+	beside.Go(func() { f.busy.look(ctx) })
 	err := f.read.Run(ctx)
 	beside.Wait()
 	f.bucket.Close()

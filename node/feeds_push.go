@@ -30,6 +30,7 @@ type subscription struct {
 	cancel  context.CancelFunc
 	told    time.Time // the last push
 	feeds   *feeds
+	spent   thrift
 	pending bool                          // the reader has moved since
 	at      atomic.Pointer[changes.Token] // of the last push
 }
@@ -106,6 +107,7 @@ func (s *subscription) run(ctx context.Context) {
 			return
 		}
 		got.items.Reset() // what was pushed is encoded
+		began := time.Now()
 		idle, err := s.feeds.add(ctx, s.reader, got)
 		switch {
 		case ctx.Err() != nil:
@@ -118,10 +120,20 @@ func (s *subscription) run(ctx context.Context) {
 		default:
 			s.pending = s.pending || !idle
 		}
+		s.yield(ctx, began)
 		if idle {
 			s.wait(ctx)
 			s.gather(ctx)
 		}
+	}
+}
+
+// yield leaves busy processors to those who write.
+func (s *subscription) yield(ctx context.Context, began time.Time) {
+	now := time.Now()
+	behind := now.Sub(time.UnixMilli(s.reader.Sealed()))
+	if rest := s.spent.spend(now, now.Sub(began), behind, s.feeds.busy.processors()); rest > 0 {
+		wait(ctx, rest)
 	}
 }
 

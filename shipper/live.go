@@ -36,7 +36,7 @@ type Live struct {
 
 // The bounds of what is kept, and the pace of those who read along: not woken for each record of many, but given what has gathered.
 const (
-	liveKeep  = 2 << 20 // bytes, if one record is not larger
+	liveKeep  = 4 << 20 // bytes, if one record is not larger
 	liveReach = 256     // records that a reader may be ahead: what it read in the log is not yet known here
 	livePace  = 6 * time.Millisecond
 	liveDoubt = 2 * time.Second // so long nothing has come: the log is asked whether that is so

@@ -25,7 +25,7 @@ type followedLoad struct {
 func (b *bench) followerCost(durability string, pipeline int) func() ([]fact, error) {
 	c := comparison{test: "set", clients: 50, pipeline: pipeline, keys: 100_000, requests: 60_000}
 	if pipeline > 1 {
-		c.requests = 300_000
+		c.requests = 1_000_000
 	}
 	return func() (facts []fact, err error) {
 		programs := []e2e.Program{b.shiplog}

@@ -40,19 +40,40 @@ func (j *JSON) Append(dst []byte, c *Change) []byte {
 func (j *JSON) appendPlace(dst []byte, c *Change) []byte {
 	e := &c.Effect
 	dst = append(dst, `{"v":1,"partition":`...)
-	dst = strconv.AppendInt(dst, int64(c.Partition), 10)
+	dst = appendCount(dst, c.Partition)
 	if e.Op != wal.OpFlush {
-		dst = appendNumber(dst, "slot", int64(e.Slot))
+		dst = appendCount(append(dst, `,"slot":`...), int(e.Slot))
 	}
 	p := j.placeOf(c)
-	dst = strconv.AppendInt(append(dst, p.before...), int64(c.Index), 10)
+	dst = appendCount(append(dst, p.before...), c.Index)
 	dst = append(append(dst, p.behind...), j.kindOf(e)...)
 	if len(c.Client) > 0 {
 		dst = appendText(dst, "client", c.Client)
 	}
-	dst = appendNumber(dst, "unit", int64(c.Unit))
+	dst = appendCount(append(dst, `,"unit":`...), c.Unit)
 	return appendMarks(dst, c)
 }
+
+// appendCount appends a number that is not negative, and seldom large.
+func appendCount(dst []byte, n int) []byte {
+	u := uint(n)
+	switch {
+	case u < 10:
+		return append(dst, digit(u))
+	case u < 100:
+		return append(dst, digit(u/10), digit(u))
+	case u < 1000:
+		return append(dst, digit(u/100), digit(u/10), digit(u))
+	case u < 10_000:
+		return append(dst, digit(u/1000), digit(u/100), digit(u/10), digit(u))
+	case u < 100_000: // every slot is
+		return append(dst, digit(u/10_000), digit(u/1000), digit(u/100), digit(u/10), digit(u))
+	}
+	return strconv.AppendInt(dst, int64(n), 10)
+}
+
+// digit is a number's last digit.
+func digit(n uint) byte { return byte('0' + n%10) }
 
 // place is what the changes of a body say of where it stands: before and behind a change's index.
 type place struct {

@@ -17,6 +17,7 @@ type Reader struct {
 	cursors []cursor
 	wake    chan struct{}
 	given   uint64 // changes that are not counted yet
+	sealed  int64
 	closed  bool
 }
 
@@ -54,6 +55,9 @@ func (r *Reader) Token() Token {
 	return t
 }
 
+// Sealed returns when the body was sealed that was looked at last, in Unix milliseconds of its primary's clock; 0: none yet.
+func (r *Reader) Sealed() int64 { return r.sealed }
+
 // Read gives changes that the filter takes to take, in order within each partition, the oldest partition first, until take returns
 // false, nothing more is there now, or the budget is spent. What take is given is valid for ever; the Change itself is used again.
 // It does not block but for finding a log's beginning. idle tells that nothing was there. The errors are ErrNotHeld, *Trimmed, ErrForeign,
@@ -68,6 +72,7 @@ func (r *Reader) Read(ctx context.Context, budget Budget, take func(*Change) boo
 			return idle, err
 		}
 		fetched += cur.body.Size
+		r.sealed = cur.body.After.CommitMS
 		more, err := r.give(ctx, cur, &c, &left, take)
 		if err != nil || !more {
 			return false, err
@@ -88,6 +93,7 @@ func (r *Reader) ReadBodies(ctx context.Context, budget Budget, take func(partit
 		}
 		body := cur.body
 		fetched += body.Size
+		r.sealed = body.After.CommitMS
 		wanted, err := r.wants(cur, &left)
 		if err != nil {
 			return false, err
