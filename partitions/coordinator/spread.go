@@ -23,10 +23,10 @@ func (t *turn) begin() {
 func (t *turn) mayMove() bool { return t.next().moves("") < maxMoves }
 
 // mayMoveAway is mayMove for a copy that does well where it is. Clients do not wait for its sake: each copy that is on its way takes processors and disks of
-// the nodes that serve them.
+// the nodes that serve them, and what has piled up meanwhile is to be done before the next one.
 func (t *turn) mayMoveAway() bool {
 	if t.serves() {
-		return t.next().moves("") < busyMoves
+		return t.next().moves("") < busyMoves && (t.moved == 0 || t.now-t.moved >= busyRest)
 	}
 	return t.mayMove()
 }
