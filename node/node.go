@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -154,12 +155,21 @@ func (n *Node) partitionConfig(partition, of int) partitions.Config {
 		GatherMax:   c.Log.CommitDelay,
 		ApplyEvery:  applyEvery,
 		FlushEvery:  flushEvery(c.State.FlushEvery),
+		FlushFirst:  flushFirst(n.dir.NodeID, partition, flushEvery(c.State.FlushEvery)),
 		ExpireEvery: time.Second / time.Duration(max(1, c.Server.Hz)),
 		Retention: partitions.Retention{
 			Age: c.Log.Retention, Bytes: uint64(c.Log.RetentionBytes) / uint64(share), Stored: uint64(c.Store.LogBytes) / uint64(share),
 		},
 		Event: func(e partitions.Event) { n.event(partition, e) },
 	}
+}
+
+// flushFirst is when the flushes of a partition begin: at another time on each node and of each partition, as evenly as that can be. Writers wait for a disk that
+// gets all of them at once.
+func flushFirst(node wal.NodeID, partition int, every time.Duration) time.Duration {
+	const golden = 0x9E3779B97F4A7C15 // 2^64 over the golden ratio: however many multiples of it lie apart from each other (Knuth, TAOCP 3, 6.4)
+	part := binary.BigEndian.Uint64(node[:]) + uint64(partition)*golden
+	return max(1, time.Duration(float64(part)/(1<<64)*float64(every)))
 }
 
 // filterBytes bounds the filters of keys of all partitions together: about twelve million keys.

@@ -19,14 +19,15 @@ type Retention struct {
 
 // keeper makes the state durable from time to time and trims the log behind it (I10).
 func (p *Partition) keeper(ctx context.Context) error {
-	tick := time.NewTicker(p.cfg.FlushEvery)
-	defer tick.Stop()
+	due := time.NewTimer(p.cfg.FlushFirst)
+	defer due.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-due.C:
 		}
+		due.Reset(p.cfg.FlushEvery)
 		if err := p.Checkpoint(ctx); err != nil {
 			p.cfg.Event(Event{Text: "cannot trim the log", Err: err})
 		}

@@ -46,6 +46,7 @@ type Config struct {
 	ApplyEvery  time.Duration    // least time between two batches into Pebble; 0: none
 	ExpireEvery time.Duration    // time between two looks for expired keys; 0: 100 ms
 	FlushEvery  time.Duration    // time between two flushes of the state; 0: 1 minute
+	FlushFirst  time.Duration    // time before the first of them; 0: FlushEvery
 	Retention   Retention
 	Event       func(Event) // told of what operators should know; nil: nobody
 	Cluster     *Membership // nil: this node is the only one, and the primary as soon as it has recovered
@@ -164,6 +165,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.MaxBacklog, 64<<20)
 	setDefault(&c.ExpireEvery, 100*time.Millisecond)
 	setDefault(&c.FlushEvery, time.Minute)
+	setDefault(&c.FlushFirst, c.FlushEvery)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
