@@ -14,7 +14,7 @@
 //
 //	go run ./e2e/bench [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-keys10m]
 //	go run ./e2e/bench changes [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-beside PROGRAM] [-serve-on 0]
-//	go run ./e2e/bench seed [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-megabytes 1000] [-with DIRECTIVES]
+//	go run ./e2e/bench seed [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-megabytes 1000] [-steady 0.5] [-with DIRECTIVES]
 //	go run ./e2e/bench cluster [-rounds 5] [-json FILE] [-only PART-OF-NAME] [-seconds 5] [-partitions 16] [-with DIRECTIVES] [-keep]
 package main
 
@@ -52,6 +52,7 @@ type clusterOptions struct {
 	with       string
 	keep       bool
 	megabytes  int // that are seeded
+	steady     float64
 }
 
 // report is everything that was measured, as it is written as JSON.
@@ -83,6 +84,7 @@ func main() {
 	} else if o.seed = len(args) > 0 && args[0] == "seed"; o.seed {
 		args = args[1:]
 		flag.IntVar(&o.megabytes, "megabytes", 1000, "how much is written before a copy is filled, or the cluster grows")
+		flag.Float64Var(&o.steady, "steady", 0.5, "the part of the writes that three nodes can take that 3to5-steady has them do")
 		flag.StringVar(&o.with, "with", "", "more directives for the nodes")
 	} else if o.feeds = len(args) > 0 && args[0] == "changes"; o.feeds {
 		args = args[1:]

@@ -32,7 +32,8 @@ func (b *bench) grow(c *e2e.LocalCluster) ([]fact, error) {
 }
 
 // growBusy is grow while clients write as fast as they are answered. It measures until copies are even, and what the writers notice of that: primaries
-// follow by load, which has no simple measure. On one machine the two new nodes take from the old ones what they need to run, for good.
+// follow by load, which has no simple measure. On one machine the two new nodes take from the old ones what they need to run, for good: what writes take
+// afterwards is told as well.
 func (b *bench) growBusy(c *e2e.LocalCluster) ([]fact, error) {
 	if err := b.fillCluster(c, c.Members[0]); err != nil {
 		return nil, err
@@ -40,7 +41,7 @@ func (b *bench) growBusy(c *e2e.LocalCluster) ([]fact, error) {
 	return b.growUnder(c, 0, "while clients write all they can")
 }
 
-// growSteady is growBusy with half of the writes a second that three nodes can take: what a cluster that is to grow should still do.
+// growSteady is growBusy with a part, half by default, of the writes a second that three nodes can take: what a cluster that is to grow should still do.
 func (b *bench) growSteady(c *e2e.LocalCluster) ([]fact, error) {
 	if err := b.fillCluster(c, c.Members[0]); err != nil {
 		return nil, err
@@ -53,8 +54,9 @@ func (b *bench) growSteady(c *e2e.LocalCluster) ([]fact, error) {
 	if err := w.end(); err != nil {
 		return nil, err
 	}
-	progress("three nodes take %.0f writes a second; from here on half of them", most)
-	return b.growUnder(c, most/2, fmt.Sprintf("while clients write %.0f/s, half of what three can take", most/2))
+	rate := most * b.steady
+	progress("three nodes take %.0f writes a second; from here on %.0f", most, rate)
+	return b.growUnder(c, rate, fmt.Sprintf("while clients write %.0f/s of the %.0f that three can take", rate, most))
 }
 
 // growUnder has two nodes join under a load.
@@ -62,15 +64,22 @@ func (b *bench) growUnder(c *e2e.LocalCluster, rate float64, load string) ([]fac
 	w := startWriting(c.Members[0].Addr, rate)
 	time.Sleep(2 * time.Second)
 	from := time.Now()
-	time.Sleep(10 * time.Second)
+	time.Sleep(20 * time.Second)
 	start, err := joinTwo(c)
 	if err != nil {
 		return nil, errors.Join(err, w.end())
 	}
 	copied, err := awaitCopies(c, start)
+	even := time.Now()
+	if err == nil {
+		time.Sleep(10 * time.Second)
+	}
+	ended := time.Now()
 	if err = errors.Join(err, w.end()); err != nil {
 		return nil, err
 	}
+	after99, after := w.between(even, ended)
+	progress("with five nodes and nothing on its way: p99 %.1f ms and %.0f/s", after99, after)
 	facts := []fact{newFact(fmt.Sprintf("3 to 5 nodes %s, %d MB in %d partitions: copies are even", load, b.megabytes, growPartitions), "s", copied.Seconds(), balancedIn, 0)}
 	return append(facts, w.compared("from the start of two nodes to even copies, "+load, [4]time.Time{from, start, start, start.Add(copied)})...), nil
 }
