@@ -37,8 +37,8 @@ type State struct {
 	wishes   []wish  // that are not answered yet, in the order they came
 	calm     time.Duration
 	moved    time.Duration // when the newest move of a copy was over; 0: none was
-	absences []absence // nodes of current that are silent
-	expelled []string  // servers that have left the meta group, until the map says so
+	absences []absence     // nodes of current that are silent
+	expelled []string      // servers that have left the meta group, until the map says so
 	swept    sweeps
 	loads    loads
 
