@@ -11,7 +11,7 @@ import (
 const (
 	maxMoves      = 4                // copies on their way at once
 	busyMoves     = 1                // the same of copies that are moved only to spread them or to empty a node that is there, while clients are served
-	busyRest      = 3 * time.Second  // between two of those
+	busyRest      = 3 * time.Second  // after one of those, if it did not take less
 	maxMovesTo    = 2                // to one node
 	relocateEvery = time.Second      // between two attempts to have one stream moved
 	clearAfter    = 5 * time.Second  // a stream that has waited so long for the same consumer goes on without it
@@ -196,7 +196,7 @@ func (t *turn) handAway(i int, not NodeID) {
 func (t *turn) finish(i int) {
 	part := &t.edit().Partitions[i]
 	t.note(fmt.Sprintf("partition %d: its copy has moved from %s to %s", i, part.Move.From, part.Move.To))
-	t.moved = t.now
+	t.rests = t.now + min(t.now-t.watches[i].moves, busyRest)
 	part.Holders = slices.DeleteFunc(part.Holders, func(id NodeID) bool { return id == part.Move.To })
 	part.Holders[slices.Index(part.Holders, part.Move.From)] = part.Move.To
 	part.Move = Move{}

@@ -26,7 +26,7 @@ func (t *turn) mayMove() bool { return t.next().moves("") < maxMoves }
 // the nodes that serve them, and what has piled up meanwhile is to be done before the next one.
 func (t *turn) mayMoveAway() bool {
 	if t.serves() {
-		return t.next().moves("") < busyMoves && (t.moved == 0 || t.now-t.moved >= busyRest)
+		return t.next().moves("") < busyMoves && t.now >= t.rests
 	}
 	return t.mayMove()
 }

@@ -36,7 +36,7 @@ type State struct {
 	watches  []watch // one for each partition of current
 	wishes   []wish  // that are not answered yet, in the order they came
 	calm     time.Duration
-	moved    time.Duration // when the newest move of a copy was over; 0: none was
+	rests    time.Duration // until then no move begins that can wait
 	absences []absence     // nodes of current that are silent
 	expelled []string      // servers that have left the meta group, until the map says so
 	swept    sweeps
