@@ -282,13 +282,7 @@ type arrival struct {
 	progress *Progress
 	file     *os.File // nil between two files
 	sum      hash.Hash
-	begun    int64 // bytes of the file that the disk has been told to write
-	size     int64 // bytes of the file
 }
-
-// writeBackEvery is how many bytes are left to the disk at a time. A whole file of them, synced at its end, would be in the way of those who wait for the
-// sync of a log.
-const writeBackEvery = 512 << 10
 
 func (w *arrival) write(p piece, data []byte) error {
 	if w.file == nil {
@@ -300,10 +294,6 @@ func (w *arrival) write(p piece, data []byte) error {
 		return err
 	}
 	w.sum.Write(data)
-	if w.size += int64(len(data)); w.size-w.begun >= writeBackEvery {
-		writeBack(w.file, w.begun, w.size-w.begun)
-		w.begun = w.size
-	}
 	w.progress.Have.Add(int64(len(data)))
 	w.progress.Fetched.Add(int64(len(data)))
 	if !p.last {
@@ -318,7 +308,7 @@ func (w *arrival) open(p piece) error {
 	if err != nil {
 		return err
 	}
-	w.file, w.sum, w.begun, w.size = f, w.m.Sums.start(), p.offset, p.offset
+	w.file, w.sum = f, w.m.Sums.start()
 	if err := f.Truncate(p.offset); err != nil {
 		return err
 	}

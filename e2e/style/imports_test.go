@@ -62,7 +62,7 @@ var table = map[string]may{
 	"wal":                    {ours: []string{"partitions/slot"}, outside: []string{xxhash}},
 	"wal/jetstream":          {ours: []string{"wal"}, outside: []string{natsGo}},
 	"wal/waltest":            {ours: []string{"wal"}},
-	"shipper":                {ours: []string{"wal"}, outside: []string{xxh3, xSys}}, // sums of files; to have them written back
+	"shipper":                {ours: []string{"wal"}, outside: []string{xxh3}}, // sums of files
 	// what carries snapshots between nodes, apart so that the shipper knows no NATS
 	"shipper/corenats": {ours: []string{"shipper"}, outside: []string{natsGo}},
 	// embedded hands out connections inside the process, and a connection is nats.go's.
