@@ -2,9 +2,13 @@ package partitions
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"shiplog/wal"
+	"shiplog/wal/waltest"
 )
 
 func TestKeepFrom(t *testing.T) {
@@ -89,5 +93,26 @@ func FuzzKeepFromStored(f *testing.F) {
 		if bytes > limit && got != wal.Seq(keep) {
 			t.Errorf("a log of %d bytes is kept for the store, beyond %d", bytes, limit)
 		}
+	})
+}
+
+// TestFlushFirst holds that the first flush comes when it is to come, and the next one FlushEvery later, not at once.
+func TestFlushFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const first, every = time.Second, time.Minute
+		l := begin(t, waltest.NewMemory(), vfs.NewMem(), func(c *Config) { c.FlushFirst, c.FlushEvery = first, every })
+		start := time.Now()
+		flushes := func(at time.Duration) time.Duration {
+			time.Sleep(at - time.Since(start))
+			synctest.Wait()
+			return time.UnixMilli(l.Status().FlushedMS).Sub(start).Round(100 * time.Millisecond)
+		}
+		if got := flushes(every - first); got != first {
+			t.Errorf("the newest flush came after %v, want %v", got, first)
+		}
+		if got := flushes(every + 2*first); got != first+every {
+			t.Errorf("the newest flush came after %v, want %v", got, first+every)
+		}
+		l.stop()
 	})
 }
